@@ -1,0 +1,1 @@
+"""One file per verb: load facts, ask policy, commit rows and record, publish."""

@@ -1,0 +1,1 @@
+"""EDGE: the eva-gateway command."""

@@ -1,0 +1,1 @@
+"""LIVE: console sessions, their viewers and their input."""

@@ -1,0 +1,1 @@
+"""Which VMs exist, where their consoles are, which node serves them."""

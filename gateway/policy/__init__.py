@@ -1,0 +1,1 @@
+"""PURE: who may do what, to which VM, until when. Facts and `now` in, `Allow | Deny` out."""

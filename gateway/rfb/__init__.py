@@ -1,0 +1,1 @@
+"""PURE: the RFB codec, both roles."""

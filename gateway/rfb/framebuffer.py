@@ -1,0 +1,62 @@
+"""The framebuffer: pixels as the upstream last painted them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.errors import RfbError
+from gateway.rfb.wire import MAX_PIXELS, MAX_SIDE, Rect
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+
+class Framebuffer:
+    """Height x width x 4 bytes (R, G, B, unused), C-contiguous, painted in place."""
+
+    def __init__(self, width: int, height: int) -> None:
+        """Raises: RfbError where the size is beyond the bounds."""
+        check_size(width, height)
+        self.pixels: Pixels = np.zeros((height, width, 4), np.uint8)
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    def view(self, rect: Rect) -> Pixels:
+        """The pixels of `rect`, not copied. Raises: RfbError where it reaches outside."""
+        if not rect.inside(self.width, self.height):
+            raise RfbError(
+                f"rect {rect.width}x{rect.height}+{rect.x}+{rect.y} reaches outside "
+                f"{self.width}x{self.height}"
+            )
+        return self.pixels[rect.y : rect.bottom, rect.x : rect.right]
+
+    def fill(self, rect: Rect, colour: tuple[int, int, int]) -> None:
+        """Paint `rect` in one colour."""
+        self.view(rect)[:] = (*colour, 0)
+
+    def copy(self, rect: Rect, source_x: int, source_y: int) -> None:
+        """Copy to `rect` the equal rect at the source; the two may overlap (RFC 6143 §7.7.2)."""
+        source = self.view(Rect(source_x, source_y, rect.width, rect.height))
+        self.view(rect)[:] = source.copy()
+
+    def resize(self, width: int, height: int) -> None:
+        """Take a new size; what both sizes share keeps its pixels, the rest is black."""
+        check_size(width, height)
+        old = self.pixels
+        self.pixels = np.zeros((height, width, 4), np.uint8)
+        shared_height, shared_width = min(height, old.shape[0]), min(width, old.shape[1])
+        self.pixels[:shared_height, :shared_width] = old[:shared_height, :shared_width]
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises: RfbError unless a framebuffer may have this size."""
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise RfbError(f"a framebuffer of {width}x{height} is out of bounds")

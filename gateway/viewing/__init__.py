@@ -1,0 +1,1 @@
+"""EDGE: the viewer's WebSocket."""

@@ -1,0 +1,1 @@
+"""EDGE: one file per page."""
