@@ -1,4 +1,4 @@
-"""Words of the RFB wire: numbers, bounds, rects and pixel formats (RFC 6143 and the rfbproto list)."""
+"""Words of the RFB wire: numbers, bounds, rects, pixel formats (RFC 6143, rfbproto)."""
 
 from __future__ import annotations
 

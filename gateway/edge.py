@@ -1,0 +1,102 @@
+"""What every edge shares: whose request this is, from where, how to read its body, what status an error has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from gateway import errors
+from gateway.actions.authenticate import Session, authenticate
+from gateway.actions.services import Services
+
+SERVICES: Final = web.AppKey("services", Services)
+
+# The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2).
+SIGN_IN_COOKIE: Final = "__Host-eva"
+VISIT_COOKIE: Final = "__Host-eva-visit"
+
+BODY_SECONDS: Final = 10.0
+MAX_BODY: Final = 64 * 1024
+
+_SESSION: Final = web.RequestKey("session", Session)
+
+_STATUS: Final[dict[type[errors.GatewayError], HTTPStatus]] = {
+    errors.NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    errors.Refused: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.InvalidInput: HTTPStatus.BAD_REQUEST,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Throttled: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
+}
+
+
+def status_of(error: errors.GatewayError) -> HTTPStatus:
+    """The HTTP status that says what `error` says."""
+    for kind in type(error).__mro__:
+        if status := _STATUS.get(kind):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def client_address(request: web.BaseRequest) -> str:
+    """The workstation's address. A forwarded one counts only from a configured proxy (app.py)."""
+    address = request.remote or ""
+    return address.removeprefix("::ffff:")
+
+
+async def session_of(request: web.Request) -> Session:
+    """The sign-in behind a cookie, else behind a bearer token. Raises: NotSignedIn."""
+    if session := request.get(_SESSION):
+        return session
+    services = request.app[SERVICES]
+    secret, kind = _presented(request)
+    session = await authenticate(
+        services, secret, kind=kind, address=client_address(request), now=services.clock()
+    )
+    request[_SESSION] = session
+    return session
+
+
+def _presented(request: web.Request) -> tuple[str, str]:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip(), "bearer"
+    if cookie := request.cookies.get(SIGN_IN_COOKIE):
+        return cookie, "browser"
+    raise errors.NotSignedIn("sign in first")
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The whole body, within `BODY_SECONDS` and `MAX_BODY`. Raises: InvalidInput."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise errors.InvalidInput("body", "it did not arrive in time") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise errors.InvalidInput("body", f"it is larger than {MAX_BODY} bytes") from None
+
+
+async def read_json(request: web.Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises: InvalidInput."""
+    body = await read_body(request)
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise errors.InvalidInput("body", "it is not JSON") from None
+    if not isinstance(value, dict):
+        raise errors.InvalidInput("body", "it is not a JSON object")
+    return value
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a submitted form; of a repeated field, the last. Raises: InvalidInput."""
+    await read_body(request)  # aiohttp parses the form from the body that it keeps
+    form = await request.post()
+    return {name: value for name, value in form.items() if isinstance(value, str)}
