@@ -1,4 +1,4 @@
-"""What every edge shares: whose request this is, from where, how to read its body, what status an error has."""
+"""What every edge shares: whose request this is, from where, its body, an error's status."""
 
 from __future__ import annotations
 

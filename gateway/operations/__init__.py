@@ -1,0 +1,1 @@
+"""EDGE: what an operations team looks at: logs, metrics, liveness and readiness."""
