@@ -1,0 +1,59 @@
+"""What every action is handed: the gateway's parts, built by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.bus import Bus
+from gateway.policy.facts import Vm
+
+if TYPE_CHECKING:
+    from gateway.consoles.registry import Registry
+    from gateway.identity import Identity
+    from gateway.inventory import Machine
+    from gateway.store import Store
+    from gateway.store.audit_chain import Checkpoint
+
+
+class Known(Protocol):
+    """What the actions ask of the inventory."""
+
+    def get(self, resource_id: str) -> Machine | None:
+        """The machine with that resource id, in whatever case it is written."""
+
+    def machines(self) -> Sequence[Machine]:
+        """Every machine."""
+
+
+class Misses(Protocol):
+    """Counts an address's wrong guesses of share-link and set-up secrets."""
+
+    def check(self, address: str, now: datetime) -> None:
+        """Raises: Throttled, when this address has guessed wrong too often."""
+
+    def missed(self, address: str, now: datetime) -> None:
+        """Note one wrong guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """INVARIANT: an action reaches nothing but what is in here, its arguments and `policy`."""
+
+    store: Store
+    bus: Bus
+    identity: Identity
+    inventory: Known
+    registry: Registry
+    misses: Misses
+    node: str  # this node's name: operators see and open its consents only
+    public_base: str  # scheme://host[:port], what links given to people begin with
+    clock: Callable[[], datetime]  # aware UTC
+    checkpoint: Callable[[], Checkpoint | None]  # the newest audit head kept outside the store
+
+    def vm(self, resource_id: str) -> Vm | None:
+        """The VM with that resource id, or None when the inventory does not know it."""
+        machine = self.inventory.get(resource_id)
+        return machine.vm if machine else None
