@@ -17,6 +17,7 @@ MAX_PIXELS: Final = 33_177_600  # 7680x4320
 MAX_SIDE: Final = 16_384
 MAX_ENCODINGS: Final = 4096
 INFLATE_SLACK: Final = 64 * 1024
+MAX_FENCE: Final = 64  # rfbproto, ClientFence
 
 
 class Security(IntEnum):
@@ -26,6 +27,13 @@ class Security(IntEnum):
     NONE = 1
     VNC = 2
     VENCRYPT = 19
+
+
+class VeNCrypt(IntEnum):
+    """rfbproto, VeNCrypt: the subtypes with a certificate, the only ones that we take."""
+
+    X509_NONE = 260
+    X509_VNC = 261
 
 
 class Encoding(IntEnum):
@@ -51,6 +59,7 @@ class Encoding(IntEnum):
     EXTENDED_DESKTOP_SIZE = -308
     FENCE = -312
     CONTINUOUS_UPDATES = -313
+    VMWARE_CURSOR = 0x574D5664
 
 
 class FenceFlags(IntFlag):

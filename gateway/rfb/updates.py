@@ -1,0 +1,114 @@
+"""FramebufferUpdate: rects that paint, copy, resize, rename (RFC 6143 §7.6.1)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from gateway.errors import RfbError
+from gateway.rfb.encodings.copyrect import decode_copyrect
+from gateway.rfb.encodings.cursor import decode_cursor
+from gateway.rfb.encodings.desktop_size import decode_extended_desktop_size
+from gateway.rfb.encodings.raw import decode_raw
+from gateway.rfb.encodings.words import Words, as_words
+from gateway.rfb.events import CursorChanged, Event, FrameReceived, LedState, Renamed, Resized
+from gateway.rfb.framebuffer import Framebuffer
+from gateway.rfb.operations import Operation, Write
+from gateway.rfb.reader import Reading
+from gateway.rfb.text import printable
+from gateway.rfb.wire import MAX_NAME, Cursor, Encoding, Rect
+
+Painter: TypeAlias = Callable[[Words], Reading[None]]
+
+_RECT_HEADER: Final = struct.Struct(">HHHHi")
+_U32: Final = struct.Struct(">I")
+
+
+class Updates:
+    """The framebuffer as the server's updates paint it; `emit` is told what happened."""
+
+    def __init__(self, width: int, height: int, name: str, emit: Callable[[Event], None]) -> None:
+        """Raises: RfbError where the size is beyond the bounds."""
+        self.framebuffer = Framebuffer(width, height)
+        self.name = name
+        self.cursor: Cursor | None = None
+        self.extended_keys = False
+        self._emit = emit
+        self._words = as_words(self.framebuffer.pixels)
+        self._operations: list[Operation] = []
+        self._painters: dict[int, Painter] = {Encoding.RAW: decode_raw}
+
+    def read(self, rects: int) -> Reading[None]:
+        """Read one update of so many rects. Raises: RfbError."""
+        for _ in range(rects):
+            # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
+            x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
+            rect = Rect(x, y, width, height)
+            painter = self._painters.get(encoding)
+            if painter is not None:
+                yield from painter(self._inside(rect))
+                self._painted(Write(rect))
+            elif encoding == Encoding.COPYRECT:
+                self._painted((yield from decode_copyrect(self.framebuffer, rect)))
+            elif encoding == Encoding.LAST_RECT:
+                break
+            else:
+                yield from self._pseudo(encoding, rect)
+        if self._operations:
+            self._emit(FrameReceived(tuple(self._operations)))
+            self._operations.clear()
+
+    def _inside(self, rect: Rect) -> Words:
+        height, width = self._words.shape
+        if width < rect.right or height < rect.bottom:
+            raise RfbError(
+                f"rect {rect.width}x{rect.height}+{rect.x}+{rect.y} reaches outside "
+                f"{width}x{height}"
+            )
+        return self._words[rect.y : rect.bottom, rect.x : rect.right]
+
+    def _painted(self, operation: Operation) -> None:
+        if operation.rect.area:
+            self._operations.append(operation)
+
+    def _pseudo(self, encoding: int, rect: Rect) -> Reading[None]:
+        match encoding:
+            case Encoding.CURSOR:
+                self.cursor = yield from decode_cursor(rect)
+                self._emit(CursorChanged(self.cursor))
+            case Encoding.DESKTOP_SIZE:
+                self._resize(rect.width, rect.height)
+            case Encoding.EXTENDED_DESKTOP_SIZE:
+                size = yield from decode_extended_desktop_size(rect)
+                if size is not None:
+                    self._resize(*size)
+            case Encoding.DESKTOP_NAME:
+                yield from self._rename()
+            case Encoding.QEMU_EXTENDED_KEY:
+                self.extended_keys = True
+            case Encoding.QEMU_LED_STATE:
+                # rfbproto, QEMU LED state: one byte.
+                (state,) = yield 1
+                self._emit(LedState(state))
+            case _:
+                raise RfbError(f"encoding {encoding} was never offered")
+
+    def _resize(self, width: int, height: int) -> None:
+        if (width, height) == (self.framebuffer.width, self.framebuffer.height):
+            return
+        self.framebuffer.resize(width, height)
+        self._words = as_words(self.framebuffer.pixels)
+        # What was painted before lies in the old size; after a resize everything is owed anyway.
+        self._operations.clear()
+        self._emit(Resized(width, height))
+
+    def _rename(self) -> Reading[None]:
+        # rfbproto, DesktopName: U32 length, then UTF-8.
+        (length,) = _U32.unpack((yield 4))
+        if MAX_NAME < length:
+            raise RfbError(f"a name of {length} bytes is too long")
+        name = printable((yield length))
+        if name != self.name:
+            self.name = name
+            self._emit(Renamed(name))
