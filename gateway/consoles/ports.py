@@ -1,0 +1,71 @@
+"""What console sessions need from others: an upstream to pump, a socket per viewer, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.consoles.participants import End
+from gateway.policy.facts import EndCode, Vm
+
+if TYPE_CHECKING:
+    from gateway.rfb.client import ClientConnection
+    from gateway.rfb.events import Event
+
+Clock = Callable[[], datetime]
+
+# Re-reads the store: None while the right stands, else why it does not. Raises: StoreUnavailable.
+StillAllowed = Callable[[], Awaitable[EndCode | None]]
+
+# Told each of the backend's steps, by its value (see `states.STEPS`).
+Progress = Callable[[str], None]
+
+
+class Machine(Protocol):
+    """An inventory's machine. Sessions only name it and hand it on to the dial."""
+
+    @property
+    def vm(self) -> Vm: ...
+
+
+class Upstream(Protocol):
+    """An authenticated RFB stream towards the hypervisor."""
+
+    connection: ClientConnection
+    early: Sequence[Event] | list[Event]
+
+    async def read(self) -> bytes:
+        """What arrived; b"" when the other end closed. Raises: UpstreamError."""
+
+    def write(self, data: bytes) -> None:
+        """Send, without waiting."""
+
+    async def drain(self) -> None:
+        """Wait until the other end has taken most of what was written. Raises: UpstreamError."""
+
+    async def close(self) -> None:
+        """Close quickly; never hangs."""
+
+
+class Dial(Protocol):
+    """Reaches a machine's console. Raises: UpstreamError, RfbError."""
+
+    def __call__(self, machine: Any, progress: Progress, /) -> Awaitable[Upstream]: ...
+
+
+class ViewerGone(Exception):
+    """The viewer's socket closed or broke."""
+
+
+class ViewerSocket(Protocol):
+    """One viewer's byte stream, as the edge carries it."""
+
+    async def send(self, data: bytes) -> None:
+        """Send, waiting while the socket is full. Raises: ViewerGone."""
+
+    async def receive(self) -> bytes:
+        """The next message; b"" for one without content. Raises: ViewerGone, RfbError."""
+
+    async def cut(self, end: End) -> None:
+        """Say why if that works within 200 ms, then break the connection. Never raises."""
