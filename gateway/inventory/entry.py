@@ -1,0 +1,187 @@
+"""One `[[machine]]` table of the inventory file, checked and made a `Machine`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from gateway.inventory.console_url import check_host, parse_console
+from gateway.inventory.machine import ConsoleAddress, Machine
+from gateway.policy.facts import Vm
+
+_GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_COMPUTE = r"/providers/Microsoft\.Compute"
+_RESOURCE_ID: Final = re.compile(
+    rf"/subscriptions/(?P<subscription>{_GUID})/resourceGroups/[-\w.()]{{0,89}}[-\w()]{_COMPUTE}"
+    r"(/virtualMachineScaleSets/[-\w.]{1,64})?/virtualMachines/(?P<name>[-\w.]{1,64})",
+    re.IGNORECASE | re.ASCII,
+)
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an entry may draw on: where its file lies, who can read it, the environment."""
+
+    folder: Path
+    private: bool  # nobody but the owner can read the inventory file
+    environment: Mapping[str, str]
+
+
+class Entry(BaseModel):
+    """The keys of a `[[machine]]` table. The reference in `docs/` is made from this class."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resource_id: _Text = Field(
+        description="/subscriptions/GUID/resourceGroups/RG/providers/Microsoft.Compute/"
+        "virtualMachines/NAME. Compared without regard to case."
+    )
+    name: _Text | None = Field(None, description="What people read. Default: NAME.")
+    os: Literal["linux", "windows"] = Field("linux", description="linux or windows.")
+    node: _Text = Field(description="The node (ERCS) that serves this console.")
+    console: _Text = Field(
+        description="vnc://HOST:PORT, vnc+unix:///PATH/TO/SOCKET or demo:NAME. Only addresses "
+        "given here are ever dialled."
+    )
+    password_file: Path | None = Field(
+        None, description="A file whose first line is the VNC password; relative to the inventory."
+    )
+    password_env: _Text | None = Field(
+        None, description="The environment variable that holds the VNC password."
+    )
+    password: _Text | None = Field(
+        None, description="The VNC password itself; only in an inventory of mode 0600."
+    )
+    tls: bool | None = Field(
+        None, description="Require VeNCrypt with X.509. Default: with ca_file or pin."
+    )
+    ca_file: Path | None = Field(
+        None, description="The authorities that may sign the console's certificate (PEM)."
+    )
+    pin: _Text | None = Field(
+        None,
+        description="SHA-256 fingerprint of the console's certificate. Without ca_file it alone "
+        "decides; with it both must hold.",
+    )
+    server_name: _Text | None = Field(
+        None, description="The name that the certificate must bear. Default: HOST."
+    )
+    desktop_name: _Text | None = Field(
+        None,
+        description="The name that the console must give itself, as `QEMU (web01)`: a port that "
+        "was handed to another VM is then refused.",
+    )
+    guest_agent: _Text | None = Field(None, description="Where the guest agent listens.")
+    power: _Text | None = Field(None, description="Where the power state is asked.")
+
+
+def read_entry(table: Mapping[str, Any], around: Surroundings) -> Machine:
+    """The machine that a table describes. Raises: ValueError, `key: what is wrong with it`."""
+    try:
+        entry = Entry.model_validate(table)
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
+    return Machine(_vm(entry), _console(entry, around), entry.guest_agent, entry.power)
+
+
+def _vm(entry: Entry) -> Vm:
+    match = _RESOURCE_ID.fullmatch(entry.resource_id)
+    if match is None:
+        raise ValueError(
+            "resource_id: must look like /subscriptions/GUID/resourceGroups/RG/providers/"
+            "Microsoft.Compute/virtualMachines/NAME"
+        )
+    subscription = match["subscription"].lower()
+    return Vm(entry.resource_id, subscription, entry.name or match["name"], entry.os, entry.node)
+
+
+def _console(entry: Entry, around: Surroundings) -> ConsoleAddress:
+    try:
+        address = parse_console(entry.console)
+    except ValueError as error:
+        raise ValueError(f"console: {error}") from None
+    address = replace(address, password=_password(entry, around), desktop_name=entry.desktop_name)
+    return _with_tls(address, entry, around)
+
+
+def _with_tls(address: ConsoleAddress, entry: Entry, around: Surroundings) -> ConsoleAddress:
+    named = entry.ca_file is not None or entry.pin is not None
+    if entry.tls is False and named:
+        raise ValueError("tls: false, though ca_file or pin ask for it")
+    if not entry.tls and not named:
+        if entry.server_name:
+            raise ValueError("server_name: means nothing without ca_file, pin or tls = true")
+        return address
+    pin = None if entry.pin is None else _fingerprint(entry.pin)
+    server_name = _server_name(address, entry)
+    ca_file = None if entry.ca_file is None else around.folder / entry.ca_file
+    if ca_file is not None and not ca_file.is_file():
+        raise ValueError(f"ca_file: {ca_file} is not a file")
+    return replace(address, tls=True, ca_file=ca_file, pin=pin, server_name=server_name)
+
+
+def _server_name(address: ConsoleAddress, entry: Entry) -> str | None:
+    if entry.server_name is not None:
+        try:
+            check_host(entry.server_name)
+        except ValueError as error:
+            raise ValueError(f"server_name: {error}") from None
+    elif address.host is None and entry.pin is None:
+        raise ValueError("server_name: a socket has no host name to check the certificate for")
+    return entry.server_name
+
+
+def _fingerprint(text: str) -> str:
+    pin = text.lower().removeprefix("sha256:").replace(":", "")
+    if not _FINGERPRINT.fullmatch(pin):
+        raise ValueError("pin: must be the SHA-256 fingerprint, 64 hex digits")
+    return pin
+
+
+def _password(entry: Entry, around: Surroundings) -> str | None:
+    sources = ("password_file", "password_env", "password")
+    given = [source for source in sources if getattr(entry, source) is not None]
+    if not given:
+        return None
+    if 1 < len(given):
+        raise ValueError(f"{given[1]}: given beside {given[0]}; keep one")
+    if entry.password_file is not None:
+        return _from_file(around.folder / entry.password_file)
+    if entry.password_env is not None:
+        password = around.environment.get(entry.password_env)
+        if not password:
+            raise ValueError(f"password_env: {entry.password_env} is not set")
+        return password
+    if not around.private:
+        raise ValueError("password: others can read the inventory; chmod 600 it or use a file")
+    return entry.password
+
+
+def _from_file(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise ValueError(f"password_file: cannot read {path}: {why}") from None
+    if not lines or not lines[0]:
+        raise ValueError(f"password_file: {path} is empty")
+    return lines[0]
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem, without the value: it may be a secret."""
+    problem = error.errors(include_input=False)[0]
+    key = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; known are {', '.join(Entry.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{key}: missing"
+    return f"{key}: {problem['msg']}"

@@ -1,0 +1,109 @@
+"""The inventory: every VM that the gateway knows, by resource id."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.errors import SettingsError
+from gateway.inventory.entry import Surroundings, read_entry
+from gateway.inventory.machine import Machine
+
+_HEADING: Final = re.compile(r"^[ \t]*\[\[[ \t]*machine[ \t]*\]\]", re.MULTILINE)
+
+
+class Inventory:
+    """Knows machines. INVARIANT: no two of them share a resource id or a console."""
+
+    def __init__(self, machines: Iterable[Machine] = ()) -> None:
+        """Raises: SettingsError where two machines share a resource id or a console."""
+        self._by_key: dict[str, Machine] = {}
+        self.replace(machines)
+
+    @classmethod
+    def load(cls, path: Path) -> Inventory:
+        """Read the TOML file. Raises: SettingsError, naming the line, the entry and the key."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            private = path.stat().st_mode & 0o077 == 0
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{path} is not UTF-8: {error.reason}") from None
+        around = Surroundings(path.absolute().parent, private, os.environ)
+        return cls(read_machines(text, str(path), around))
+
+    @classmethod
+    def parse(cls, text: str, *, source: str = "the inventory") -> Inventory:
+        """Read TOML that lies in memory. Raises: SettingsError, as `load` does."""
+        return cls(read_machines(text, source, Surroundings(Path.cwd(), True, os.environ)))
+
+    def get(self, resource_id: str) -> Machine | None:
+        """The machine with that resource id, in whatever case it is written."""
+        return self._by_key.get(resource_id.lower())
+
+    def machines(self) -> tuple[Machine, ...]:
+        """Every machine, in the file's order."""
+        return tuple(self._by_key.values())
+
+    def for_subscription(self, subscription_id: str) -> tuple[Machine, ...]:
+        """The machines of one subscription."""
+        wanted = subscription_id.lower()
+        return tuple(m for m in self._by_key.values() if m.vm.subscription_id == wanted)
+
+    def replace(self, machines: Iterable[Machine]) -> None:
+        """Know these machines and no others from now on.
+
+        Raises: SettingsError where two share a resource id or a console; nothing has changed then.
+        """
+        by_key: dict[str, Machine] = {}
+        by_console: dict[str, Machine] = {}
+        for machine in machines:
+            _claim(by_key, machine.vm.key, machine, "has the resource id of")
+            _claim(by_console, str(machine.console), machine, "has the console of")
+        self._by_key = by_key
+
+
+def read_machines(text: str, source: str, around: Surroundings) -> list[Machine]:
+    """The machines of an inventory's text. Raises: SettingsError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{source} is not TOML: {error}") from None
+    tables = document.pop("machine", [])
+    if document:
+        raise SettingsError(f"{source}: {min(document)}: unknown key; each VM is a [[machine]]")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError(f"{source}: machine: write [[machine]], with two brackets")
+    lines = [text.count("\n", 0, match.start()) + 1 for match in _HEADING.finditer(text)]
+    machines = []
+    for index, table in enumerate(tables):
+        line = lines[index] if len(lines) == len(tables) else None
+        machines.append(_machine(table, around, f"{source}: {_place(index, line, table)}"))
+    return machines
+
+
+def _machine(table: Mapping[str, Any], around: Surroundings, place: str) -> Machine:
+    try:
+        return read_entry(table, around)
+    except ValueError as error:
+        raise SettingsError(f"{place}: {error}") from None
+
+
+def _place(index: int, line: int | None, table: Mapping[str, Any]) -> str:
+    name = str(table.get("name") or table.get("resource_id") or "").rpartition("/")[2][:64]
+    facts = [f"line {line}"] if line else []
+    facts += [name] if name.isprintable() and name else []
+    return f"machine {index + 1}" + (f" ({', '.join(facts)})" if facts else "")
+
+
+def _claim(taken: dict[str, Machine], key: str, machine: Machine, how: str) -> None:
+    if key in taken:
+        raise SettingsError(
+            f"inventory: {machine.vm.resource_id} {how} {taken[key].vm.resource_id}: {key}"
+        )
+    taken[key] = machine
