@@ -1,1 +1,36 @@
-"""SQL: schema, migrations, unit of work."""
+"""The store: rows and their audit records, written in one commit. One file per aggregate."""
+
+from gateway.store.accounts import Account
+from gateway.store.audit import AuditEntry, AuditFilter
+from gateway.store.audit_chain import AuditRecord, Broken, Intact, verify_chain
+from gateway.store.checkpoints import Checkpoint, append_checkpoint, read_checkpoints
+from gateway.store.identifiers import new_id
+from gateway.store.sessions import ConsoleRecord, PastSession
+from gateway.store.setup_links import SetupLink
+from gateway.store.sign_ins import NamedSignIn, SignIn
+from gateway.store.store import Store
+from gateway.store.tickets import Ticket, TicketKind
+from gateway.store.unit import Unit
+
+__all__ = [
+    "Account",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditRecord",
+    "Broken",
+    "Checkpoint",
+    "ConsoleRecord",
+    "Intact",
+    "NamedSignIn",
+    "PastSession",
+    "SetupLink",
+    "SignIn",
+    "Store",
+    "Ticket",
+    "TicketKind",
+    "Unit",
+    "append_checkpoint",
+    "new_id",
+    "read_checkpoints",
+    "verify_chain",
+]

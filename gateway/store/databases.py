@@ -1,0 +1,181 @@
+"""How SQLite and PostgreSQL are told to keep the same promises.
+
+Writers are one at a time, across processes, from the first statement of a unit: SQLite's
+`BEGIN IMMEDIATE`, PostgreSQL's lock on the audit log's head. So a unit may read, decide and write
+without anything changing between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway.errors import SettingsError, StoreUnavailable
+from gateway.store.schema import audit_head
+
+PATIENCE = 1.8  # seconds that a unit waits for its turn; with the rest of it, below 2 s
+READERS = 8
+MIGRATION_LOCK = 7238915506  # an arbitrary number that means: the gateway's schema
+
+
+class Database(Protocol):
+    """What differs between the databases."""
+
+    engine: AsyncEngine
+
+    def check(self) -> None:
+        """Look whether the database is still there. Raises: StoreUnavailable."""
+
+    async def begin_migration(self, connection: AsyncConnection) -> None:
+        """Begin a transaction that no other process' migration can run beside."""
+
+    async def begin_writing(self, connection: AsyncConnection, patience: float) -> None:
+        """Begin a transaction as the only writer, waiting at most `patience` seconds for it."""
+
+    async def begin_reading(self, connection: AsyncConnection, patience: float) -> None:
+        """Begin a transaction that sees one state of the database and cannot write."""
+
+
+def database_at(address: str) -> Database:
+    """Return the database at a SQLAlchemy URL.
+
+    Raises: SettingsError for a kind that we do not know, StoreUnavailable where SQLite's file
+    cannot be made.
+    """
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise SettingsError("database: not a URL such as sqlite:///eva.sqlite3") from None
+    match url.get_backend_name():
+        case "sqlite" if url.database and url.database != ":memory:":
+            return Sqlite(Path(url.database))
+        case "postgresql":
+            return Postgresql(url)
+    raise SettingsError("database: use sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+class Sqlite:
+    """A file. Commits survive a power cut (WAL, synchronous=FULL)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._identity = _claim(self._path)
+        url = URL.create(
+            "sqlite+aiosqlite",
+            # mode=rw: a file that vanished is an error and never silently a new, empty one.
+            database=self._path.as_uri(),
+            query={"mode": "rw", "uri": "true"},
+        )
+        self.engine = create_async_engine(
+            url, pool_size=READERS, pool_timeout=PATIENCE, connect_args={"timeout": PATIENCE}
+        )
+        event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    def check(self) -> None:
+        """Refuse a file that was removed or replaced: SQLite would go on writing into nowhere."""
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise StoreUnavailable("the database file cannot be reached") from error
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnavailable("the database file was replaced while the gateway ran")
+
+    async def begin_migration(self, connection: AsyncConnection) -> None:
+        await self.begin_writing(connection, PATIENCE)
+
+    async def begin_writing(self, connection: AsyncConnection, patience: float) -> None:
+        await self._begin(connection, patience, "PRAGMA query_only=OFF", "BEGIN IMMEDIATE")
+
+    async def begin_reading(self, connection: AsyncConnection, patience: float) -> None:
+        await self._begin(connection, patience, "PRAGMA query_only=ON", "BEGIN")
+
+    async def _begin(self, connection: AsyncConnection, patience: float, *how: str) -> None:
+        # SQLite waits in its own thread: it is told how long, because nobody can call it back.
+        patiently = f"PRAGMA busy_timeout={int(1000 * patience)}"
+        await connection.execution_options(sqlite_begin=(patiently, *how))
+        await connection.begin()
+
+
+class Postgresql:
+    """A server. Waiting for it, and for its locks, is bounded as on SQLite."""
+
+    def __init__(self, url: URL) -> None:
+        milliseconds = str(int(1000 * PATIENCE))
+        self.engine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=READERS,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=True,  # a server that was restarted costs nobody a failed request
+            connect_args={
+                "timeout": PATIENCE,
+                "command_timeout": PATIENCE,
+                "server_settings": {
+                    "lock_timeout": milliseconds,
+                    "idle_in_transaction_session_timeout": "30000",
+                    "synchronous_commit": "on",
+                },
+            },
+        )
+
+    def check(self) -> None:
+        """A server is checked by talking to it."""
+
+    async def begin_migration(self, connection: AsyncConnection) -> None:
+        await connection.begin()
+        await connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+
+    async def begin_writing(self, connection: AsyncConnection, patience: float) -> None:
+        async with asyncio.timeout(patience):
+            await connection.begin()
+            await connection.execute(select(audit_head.c.id).with_for_update())
+
+    async def begin_reading(self, connection: AsyncConnection, patience: float) -> None:
+        await connection.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        async with asyncio.timeout(patience):
+            await connection.begin()
+
+
+def _claim(path: Path) -> tuple[int, int]:
+    """Make the file if it is missing, see that it is its owner's alone, and return its identity."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # The write-ahead log and its index take their mode from the file.
+            os.fchmod(file, 0o600)
+            found = os.fstat(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise StoreUnavailable(f"the database file cannot be opened: {error.strerror}") from error
+    return found.st_dev, found.st_ino
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions of its own.
+    connection.isolation_level = None
+    # A tampered text must reach the verifier as a wrong text, not as a failure to decode.
+    connection.driver_connection.text_factory = _decoded
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    for statement in connection.get_execution_options()["sqlite_begin"]:
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,224 @@
+"""The schema as SQLAlchemy sees it. `migrations/` builds it; a test holds the two equal."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from gateway.policy.facts import EndCode, Role
+from gateway.store.columns import Moment, Network, Seconds, Word
+
+# Constraints are named by rule, so that a later migration can name what it changes.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+ID = String(64)
+DIGEST = String(64)  # SHA-256 in hexadecimal
+ADDRESS = String(64)  # an IP address as text, zone included
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", String(256), nullable=False),
+    Column(
+        "name_key", String(512), nullable=False, unique=True
+    ),  # casefolded: one name, one account
+    Column("role", Word(Role), nullable=False),
+    Column("password_hash", Text),
+    Column("code_secret", Text),  # sealed
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+account_subscriptions = Table(
+    "account_subscriptions",
+    metadata,
+    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("subscription_id", ID, primary_key=True),
+)
+
+# Each time step of a one-time code works once, on whichever node it is used.
+used_codes = Table(
+    "used_codes",
+    metadata,
+    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
+safelist = Table(
+    "safelist",
+    metadata,
+    Column("node", String(256), primary_key=True),
+    Column("network", Network, primary_key=True),
+    Column("added_by", String(256), nullable=False),
+    Column("added_at", Moment, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("vm_key", String(1024), nullable=False),
+    Column("resource_id", String(1024), nullable=False),
+    Column("subscription_id", ID, nullable=False),
+    Column("node", String(256), nullable=False),
+    Column("tenant", String(256), nullable=False),
+    Column("tenant_account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("end_code", Word(EndCode)),
+    Column("ended_by", String(256)),
+    Column("end_reason", Text),
+    Index(None, "vm_key", "expires_at"),
+    Index(None, "expires_at"),
+    Index(None, "given_at"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consent_id", ID, ForeignKey("consents.id"), nullable=False, index=True),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
+    Column("operator", String(256), nullable=False),
+    Column("sign_in_id", ID, nullable=False, index=True),
+    Column("address", ADDRESS, nullable=False),
+    Column("stepped_up_at", Moment, nullable=False),
+    Column("opened_at", Moment),
+    Column("last_seen_at", Moment),
+    Column("ended_at", Moment),
+    Column("end_code", Word(EndCode)),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("digest", DIGEST, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("grant_id", ID, ForeignKey("grants.id"), nullable=False),
+    Column("address", ADDRESS, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("consent_id", ID, ForeignKey("consents.id"), nullable=False, index=True),
+    Column("created_by", String(256), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("link_id", ID, ForeignKey("links.id"), nullable=False, index=True),
+    Column("consent_id", ID, ForeignKey("consents.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("address", ADDRESS, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("idle", Seconds, nullable=False),
+    Column("stepped_up_at", Moment),
+    Column("address", ADDRESS, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("ended_at", Moment),
+)
+
+setup_links = Table(
+    "setup_links",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Column("code_secret", Text),  # sealed
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("consent_id", ID, ForeignKey("consents.id"), nullable=False, index=True),
+    Column("opened_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+    Column("end_code", Word(EndCode)),
+    Column("end_reason", Text),
+)
+
+# The audit log keeps its moments and details as the very text that was hashed: the chain is
+# verified over what lies in the file, not over what a driver made of it.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("prev_hash", DIGEST, nullable=False),
+    Column("hash", DIGEST, nullable=False),
+    Index(None, "action", "seq"),
+)
+
+# One row: the newest record's place in the chain. On PostgreSQL its lock is the writers' queue.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", DIGEST, nullable=False),
+)

@@ -1,0 +1,36 @@
+"""One unit of work: every aggregate, on one connection, in one transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.accounts import Accounts
+from gateway.store.audit import AuditLog
+from gateway.store.consents import Consents
+from gateway.store.grants import Grants
+from gateway.store.links import Links
+from gateway.store.safelist import Safelist
+from gateway.store.sessions import Sessions
+from gateway.store.setup_links import SetupLinks
+from gateway.store.sign_ins import SignIns
+from gateway.store.subscriptions import Subscriptions
+from gateway.store.tickets import Tickets
+from gateway.store.visits import Visits
+
+
+class Unit:
+    """What an action may read and write. Worth nothing once its `async with` is left."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.accounts = Accounts(connection)
+        self.subscriptions = Subscriptions(connection)
+        self.safelist = Safelist(connection)
+        self.consents = Consents(connection)
+        self.grants = Grants(connection)
+        self.tickets = Tickets(connection)
+        self.links = Links(connection)
+        self.visits = Visits(connection)
+        self.sign_ins = SignIns(connection)
+        self.setup_links = SetupLinks(connection)
+        self.sessions = Sessions(connection)
+        self.audit = AuditLog(connection)
