@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from http import HTTPStatus
-from typing import Any, Final
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
@@ -13,7 +14,10 @@ from gateway import errors
 from gateway.actions.authenticate import Session, authenticate
 from gateway.actions.services import Services
 
+Networks: TypeAlias = tuple[IPv4Network | IPv6Network, ...]
+
 SERVICES: Final = web.AppKey("services", Services)
+TRUSTED_PROXIES: Final = web.AppKey[Networks]("trusted_proxies")
 
 # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2).
 SIGN_IN_COOKIE: Final = "__Host-eva"
@@ -45,9 +49,24 @@ def status_of(error: errors.GatewayError) -> HTTPStatus:
 
 
 def client_address(request: web.BaseRequest) -> str:
-    """The workstation's address. A forwarded one counts only from a configured proxy (app.py)."""
-    address = request.remote or ""
-    return address.removeprefix("::ffff:")
+    """The workstation's address, as the nearest trusted hop saw it.
+
+    X-Forwarded-For counts only from a configured proxy, read from its right end: what stands left
+    of the first address that is no proxy was written by the client.
+    """
+    address = (request.remote or "").removeprefix("::ffff:")
+    trusted = request.app[TRUSTED_PROXIES] if isinstance(request, web.Request) else ()
+    hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+    while hops and _is_in(address, trusted):
+        address = hops.pop().strip() or address
+    return address
+
+
+def _is_in(address: str, networks: Networks) -> bool:
+    try:
+        return any(ip_address(address) in network for network in networks)
+    except ValueError:
+        return False
 
 
 async def session_of(request: web.Request) -> Session:

@@ -1,0 +1,226 @@
+"""The composition root: builds every object, wires facts to subscribers, owns clean-up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway import api, viewing
+from gateway import web as pages
+from gateway.actions.services import Services
+from gateway.actions.sweep import end_sessions_of_missing_vms, sweep
+from gateway.backends import Backend, Backends
+from gateway.backends.vnc import VncBackend
+from gateway.bus import (
+    Bus,
+    ConsentEnded,
+    GrantEnded,
+    LinkRevoked,
+    SafelistChanged,
+    SignInEnded,
+)
+from gateway.consoles.participants import End
+from gateway.consoles.registry import Registry
+from gateway.edge import MAX_BODY, SERVICES, TRUSTED_PROXIES
+from gateway.errors import GatewayError, StoreUnavailable
+from gateway.identity import Identity
+from gateway.identity.secrets import load_or_make_key
+from gateway.identity.throttle import Misses
+from gateway.inventory import Inventory
+from gateway.operations.metrics import Metrics
+from gateway.policy.facts import EndCode
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.store.checkpoints import Checkpoints
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+SWEEP_SECONDS: Final = 5.0
+CHECKPOINT_SECONDS: Final = 60.0
+
+
+def utc_now() -> datetime:
+    """The gateway's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Gateway:
+    """One node with all its parts, open for use inside `open_gateway`."""
+
+    settings: Settings
+    services: Services
+    inventory: Inventory
+    checkpoints: Checkpoints
+    metrics: Metrics = field(init=False)
+    draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self._count_sessions)
+
+    def _count_sessions(self) -> list[tuple[str, int]]:
+        sessions = self.services.registry.sessions()
+        return [(s.state.name, len(s.view().participants)) for s in sessions]
+
+    async def readiness(self) -> str | None:
+        """Why this node should get no new visitors, or None."""
+        if self.draining:
+            return "draining"
+        try:
+            async with self.services.store.reading() as unit:
+                await unit.subscriptions.list()
+        except StoreUnavailable as error:
+            return str(error)
+        return None
+
+    async def reload_inventory(self) -> None:
+        """Read the inventory's file again; what it no longer holds ends. Raises: SettingsError."""
+        if self.settings.inventory_file is None:
+            return
+        fresh = Inventory.load(self.settings.inventory_file)
+        self.inventory.replace(fresh.machines())
+        await end_sessions_of_missing_vms(self.services, self.services.clock())
+
+    async def drain(self) -> None:
+        """Take nobody new, and tell every viewer that the gateway restarts."""
+        self.draining = True
+        await self.services.registry.stop()
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings,
+    *,
+    inventory: Inventory,
+    backends: Mapping[str, Backend] | None = None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Gateway]:
+    """Build a node and keep its upkeep running until the block ends.
+
+    `backends` adds to the adapters by the scheme of a console's address.
+    Raises: SettingsError, StoreUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        gateway = await _build(settings, inventory, backends or {}, clock, stack)
+        _wire(gateway.services)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        upkeep = [
+            tasks.create_task(_every(SWEEP_SECONDS, gateway, _sweep), name="sweep"),
+            tasks.create_task(_every(CHECKPOINT_SECONDS, gateway, _checkpoint), name="checkpoint"),
+        ]
+        try:
+            yield gateway
+        finally:
+            for task in upkeep:
+                task.cancel()
+            await gateway.drain()
+            await _checkpoint(gateway)
+
+
+async def _build(
+    settings: Settings,
+    inventory: Inventory,
+    backends: Mapping[str, Backend],
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> Gateway:
+    settings.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = await Store.open(settings.database_url)
+    stack.push_async_callback(store.close)
+    vnc = VncBackend()
+    dialler = Backends({"vnc": vnc, "vnc+unix": vnc, **backends})
+    registry = Registry(dialler.dial, clock, operator_linger=settings.operator_linger_seconds)
+    await registry.start()
+    stack.push_async_callback(registry.stop)
+    checkpoints = Checkpoints(settings.checkpoint_path)
+    services = Services(
+        store=store,
+        bus=Bus(),
+        identity=Identity(load_or_make_key(settings.secret_key_path)),
+        inventory=inventory,
+        registry=registry,
+        misses=Misses(),
+        node=settings.node,
+        public_base=settings.public_base,
+        clock=clock,
+        checkpoint=checkpoints.newest,
+    )
+    return Gateway(settings, services, inventory, checkpoints)
+
+
+def _wire(services: Services) -> None:
+    """Let what was committed reach the live sessions at once; their own checks are the net."""
+    registry, now = services.registry, services.clock
+
+    def end_console(fact: ConsentEnded) -> None:
+        consent = fact.consent
+        code = consent.end_code or EndCode.REVOKED
+        by = consent.ended_by or "gateway"
+        registry.end(consent.id, End(code, by, consent.end_reason or "", now()))
+
+    def end_grant(fact: GrantEnded) -> None:
+        end = End(fact.code, fact.by, fact.reason, now())
+        registry.cut_viewers(lambda viewer: viewer.grant_id == fact.grant.id, end)
+
+    def end_link(fact: LinkRevoked) -> None:
+        end = End(EndCode.LINK_REVOKED, fact.by, "", now())
+        registry.cut_viewers(lambda viewer: viewer.link_id == fact.link.id, end)
+
+    def end_sign_in(fact: SignInEnded) -> None:
+        end = End(EndCode.SIGN_IN_ENDED, fact.by, "", now())
+        registry.cut_viewers(lambda viewer: viewer.sign_in_id == fact.sign_in_id, end)
+
+    def check_workstations(_fact: SafelistChanged) -> None:
+        registry.check_now()
+
+    services.bus.subscribe(ConsentEnded, end_console)
+    services.bus.subscribe(GrantEnded, end_grant)
+    services.bus.subscribe(LinkRevoked, end_link)
+    services.bus.subscribe(SignInEnded, end_sign_in)
+    services.bus.subscribe(SafelistChanged, check_workstations)
+
+
+async def _every(seconds: float, gateway: Gateway, duty: Callable[[Gateway], object]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await duty(gateway)  # type: ignore[misc]
+        except GatewayError as error:
+            log.warning("upkeep.failed", duty=duty.__name__, error=str(error))
+
+
+async def _sweep(gateway: Gateway) -> None:
+    await sweep(gateway.services, gateway.services.clock())
+
+
+async def _checkpoint(gateway: Gateway) -> None:
+    """Note the audit chain's head outside the store, so that a cut-off tail shows."""
+    try:
+        async with gateway.services.store.reading() as unit:
+            head = await unit.audit.head()
+        if head is not None:
+            await asyncio.to_thread(gateway.checkpoints.append, head, gateway.services.clock())
+    except (StoreUnavailable, OSError) as error:
+        log.warning("audit.checkpoint_failed", error=str(error))
+
+
+def create_app(gateway: Gateway) -> web.Application:
+    """The pages, the API and the consoles of `gateway`."""
+    app = web.Application(
+        client_max_size=MAX_BODY,
+        middlewares=[gateway.metrics.middleware(), *api.middlewares(), *pages.middlewares()],
+    )
+    app[SERVICES] = gateway.services
+    app[TRUSTED_PROXIES] = gateway.settings.trusted_proxies
+    app.add_routes([*viewing.routes(), *api.routes(), *pages.routes()])
+    pages.set_up(app)
+    return app

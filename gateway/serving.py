@@ -1,0 +1,172 @@
+"""Listening: TLS, both listeners, signals, and an end that loses nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway.actions.accounts import first_start
+from gateway.app import Gateway, create_app, open_gateway
+from gateway.errors import GatewayError, SettingsError
+from gateway.inventory import Inventory
+from gateway.operations.health import operations_app
+from gateway.settings import Settings, split_address
+
+log = structlog.get_logger(__name__)
+
+KEEPALIVE_SECONDS: Final = 15.0  # aiohttp's default keeps half a header waiting for an hour
+SHUTDOWN_SECONDS: Final = 10.0
+
+
+def load_tls(settings: Settings) -> ssl.SSLContext:
+    """A server context with the configured certificate. Raises: SettingsError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, settings)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    try:
+        context.load_cert_chain(settings.certificate_file, settings.private_key_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(
+            f"cannot use the certificate {settings.certificate_file} with the key "
+            f"{settings.private_key_file}: {error.strerror or error}"
+        ) from None
+
+
+@asynccontextmanager
+async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None]:
+    """Serve `gateway` on both listeners until the block ends. Raises: SettingsError."""
+    settings = gateway.settings
+    app = create_app(gateway)
+
+    async def drain(_app: web.Application) -> None:
+        await gateway.drain()
+
+    app.on_shutdown.append(drain)
+    main = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        handler_cancellation=True,
+    )
+    operations = web.AppRunner(
+        operations_app(gateway.readiness, gateway.metrics.registry),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+    )
+    try:
+        await _listen(operations, settings.operations_listen, None, settings.max_connections)
+        await _listen(main, settings.listen, tls, settings.max_connections)
+        log.info("gateway.serving", base=settings.public_base, node=settings.node)
+        yield
+    finally:
+        # The operations listener goes last, so that /readyz says "draining" meanwhile.
+        await main.cleanup()
+        await operations.cleanup()
+
+
+async def _listen(
+    runner: web.AppRunner, address: str, tls: ssl.SSLContext | None, most: int
+) -> None:
+    await runner.setup()
+    host, port = split_address(address)
+    try:
+        await _CappedSite(runner, host, port, tls, most).start()
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {address}: {error.strerror}") from None
+
+
+class _Turned(asyncio.Protocol):
+    """What a connection beyond the limit gets: its end."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+class _CappedSite(web.BaseSite):
+    """A TCP site that keeps at most `most` connections, well below the limit on descriptors."""
+
+    def __init__(
+        self, runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None, most: int
+    ) -> None:
+        super().__init__(runner, ssl_context=tls)
+        self._host, self._port, self._most = host, port, most
+
+    @property
+    def name(self) -> str:
+        scheme = "https" if self._ssl_context else "http"
+        return f"{scheme}://{self._host}:{self._port}"
+
+    async def start(self) -> None:
+        """Begin to listen. Raises: OSError."""
+        await super().start()
+        server = self._runner.server
+        assert server is not None
+
+        def connect() -> asyncio.BaseProtocol:
+            return server() if len(server.connections) < self._most else _Turned()
+
+        self._server = await asyncio.get_running_loop().create_server(
+            connect, self._host, self._port, ssl=self._ssl_context, backlog=self._backlog
+        )
+
+
+async def serve(settings: Settings) -> None:
+    """Run a node until SIGTERM or SIGINT; SIGHUP reads certificate and inventory again.
+
+    Raises: SettingsError, StoreUnavailable.
+    """
+    tls = load_tls(settings)
+    file = settings.inventory_file
+    inventory = Inventory.load(file) if file else Inventory(())
+    async with (
+        open_gateway(settings, inventory=inventory) as gateway,
+        listening(gateway, tls),
+    ):
+        await announce_first_start(gateway)
+        await until_told_to_stop(lambda: _reload(gateway, tls))
+
+
+async def announce_first_start(gateway: Gateway) -> None:
+    """Until an admin has signed up: print the one-time set-up link, and nowhere else."""
+    invitation = await first_start(gateway.services, now=gateway.services.clock())
+    if invitation is not None:
+        base = gateway.settings.public_base
+        print(f"Set up the first admin account: {base}/set-up#{invitation.secret}", flush=True)  # noqa: T201
+
+
+async def until_told_to_stop(reload: Callable[[], Awaitable[None]]) -> None:
+    """Wait for SIGTERM or SIGINT, and call `reload` at each SIGHUP meanwhile."""
+    told: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, told.put_nowait, number)
+    try:
+        while await told.get() is signal.SIGHUP:
+            await reload()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _reload(gateway: Gateway, tls: ssl.SSLContext) -> None:
+    """What cannot be read keeps what was there."""
+    try:
+        _load_certificate(tls, gateway.settings)
+        await gateway.reload_inventory()
+        log.info("gateway.reloaded")
+    except GatewayError as error:
+        log.error("gateway.reload_failed", error=str(error))
