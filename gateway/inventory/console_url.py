@@ -42,16 +42,6 @@ def parse_console(text: str) -> ConsoleAddress:
     raise ValueError(f"{scheme!r} is none of vnc://host:port, vnc+unix:///path, demo:name")
 
 
-def is_loopback_host(host: str) -> bool:
-    """Whether `host`, as written, names this machine and nothing else."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _tcp(parts: SplitResult) -> ConsoleAddress:
     if not parts.hostname or parts.path.strip("/"):
         raise ValueError("must look like vnc://host:5901")

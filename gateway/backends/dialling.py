@@ -1,0 +1,53 @@
+"""Picks the backend for a machine, sets the deadline, and words what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from gateway.backends.targets import Progress, Step, Target
+from gateway.backends.upstream import Upstream
+from gateway.errors import UpstreamRefused, UpstreamUnreachable
+
+HANDSHAKE_DEADLINE: Final = 10.0
+
+
+class Backend(Protocol):
+    """One way to reach consoles."""
+
+    async def dial(self, target: Target, progress: Progress) -> Upstream:
+        """Connect, authenticate, hand over. Raises: UpstreamError, RfbError, OSError."""
+
+
+class Backends:
+    """Dials any machine of the inventory."""
+
+    def __init__(
+        self, by_scheme: Mapping[str, Backend], *, deadline: float = HANDSHAKE_DEADLINE
+    ) -> None:
+        """`deadline`: seconds for connecting and the whole handshake together."""
+        self._by_scheme = dict(by_scheme)
+        self._deadline = deadline
+
+    async def dial(self, target: Target, progress: Progress) -> Upstream:
+        """An authenticated RFB stream to `target`'s console.
+
+        Raises: UpstreamUnreachable, UpstreamRefused, UpstreamTaken, MachineOff, RfbError.
+        """
+        backend = self._by_scheme.get(target.console.scheme)
+        if backend is None:
+            raise UpstreamRefused(f"no backend dials {target.console.scheme} consoles")
+        progress(Step.DIALLING)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await backend.dial(target, progress)
+        except TimeoutError as error:
+            raise UpstreamUnreachable(
+                f"the console gave no screen within {self._deadline:g} s"
+            ) from error
+        except OSError as error:
+            # asyncio's own text holds the address, which is not for every reader.
+            why = os.strerror(error.errno) if error.errno else "the connection failed"
+            raise UpstreamUnreachable(f"the console cannot be reached: {why}") from error

@@ -1,0 +1,89 @@
+"""An upstream: an RFB stream whose handshake is done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from gateway.backends.targets import Console, Progress, Step
+from gateway.backends.wire import Wire
+from gateway.errors import UpstreamRefused, UpstreamTaken, UpstreamUnreachable
+from gateway.rfb.client import ClientConnection
+from gateway.rfb.events import Event, StartTls
+
+Secure = Callable[[Wire, Console], Awaitable[None]]
+
+
+class Upstream:
+    """An authenticated RFB stream.
+
+    The owner feeds what `read` returns to `connection.receive_data`, and writes what
+    `connection.data_to_send` returns.
+    """
+
+    def __init__(self, connection: ClientConnection, wire: Wire, early: list[Event]) -> None:
+        self.connection = connection
+        self.early = early  # what came right behind the handshake; it may hold a first frame
+        self._wire = wire
+
+    async def read(self) -> bytes:
+        """What arrived; b"" when the other end closed. Raises: UpstreamError where it broke."""
+        return await self._wire.read()
+
+    def write(self, data: bytes) -> None:
+        """Send, without waiting."""
+        self._wire.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the other end has taken most of what was written. Raises: UpstreamError."""
+        await self._wire.drain()
+
+    async def close(self) -> None:
+        """Close within 200 ms, whatever the other end does."""
+        await self._wire.close()
+
+
+async def shake_hands(wire: Wire, console: Console, secure: Secure, progress: Progress) -> Upstream:
+    """Do the handshake on a fresh wire. `secure` upgrades it to TLS and judges the certificate.
+
+    Raises: UpstreamError, RfbError; the wire is closed then.
+    """
+    try:
+        return await _shake_hands(wire, console, secure, progress)
+    except UpstreamRefused as error:
+        wire.abort()
+        if "in use" in str(error):  # TigerVNC: "Server is already in use"
+            raise UpstreamTaken(str(error)) from error
+        raise
+    except BaseException:
+        wire.abort()
+        raise
+
+
+async def _shake_hands(
+    wire: Wire, console: Console, secure: Secure, progress: Progress
+) -> Upstream:
+    connection = ClientConnection(password=console.password, want_tls=console.tls)
+    events: list[Event] = []
+    answered = False
+    while not connection.ready:
+        data = await wire.read()
+        if not data:
+            raise UpstreamUnreachable("the console closed the connection during the handshake")
+        if not answered:
+            answered = True
+            progress(Step.ANSWERED)
+        events = connection.receive_data(data)
+        wire.write(connection.data_to_send())
+        if any(isinstance(event, StartTls) for event in events):
+            await secure(wire, console)
+            connection.tls_started()
+            wire.write(connection.data_to_send())
+    progress(Step.AUTHENTICATED)
+    _check_name(connection.name, console.desktop_name)
+    return Upstream(connection, wire, events[1:])  # the first one is Ready
+
+
+def _check_name(found: str, expected: str | None) -> None:
+    """A console's port may have been handed to another VM since the inventory was written."""
+    if expected is not None and found != expected:
+        raise UpstreamRefused(f"the console calls itself {found!r} rather than {expected!r}")

@@ -1,0 +1,107 @@
+"""VNC servers over TCP and Unix sockets: QEMU, Xvnc, x11vnc and their like."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from gateway.backends.targets import Console, Progress, Target
+from gateway.backends.tls import secure
+from gateway.backends.upstream import Upstream, shake_hands
+from gateway.backends.wire import Wire
+from gateway.errors import UpstreamRefused, UpstreamUnreachable
+from gateway.policy.console_addresses import may_dial
+from gateway.policy.verdict import Deny
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str], Awaitable[list[Address]]]
+
+_PATIENCE_EACH: Final = 3.0  # seconds for one of several addresses of a name
+
+# A hypervisor that loses power sends no FIN: probe it, and give up on unanswered bytes.
+_TCP_OPTIONS: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 8000),
+)
+
+
+class VncBackend:
+    """Dials `vnc` and `vnc+unix` consoles."""
+
+    def __init__(self, resolve: Resolve | None = None) -> None:
+        """`resolve` turns a host into its addresses; the system's way is the default."""
+        self._resolve = resolve or resolve_host
+
+    async def dial(self, target: Target, progress: Progress) -> Upstream:
+        """Raises: UpstreamError, RfbError, OSError."""
+        console = target.console
+        if console.path is not None:
+            wire = await _open_unix(console.path)
+        else:
+            wire = await self._open_tcp(console)
+        return await shake_hands(wire, console, secure, progress)
+
+    async def _open_tcp(self, console: Console) -> Wire:
+        assert console.host is not None and console.port is not None
+        # Resolved once, judged, and dialled as judged: a second look-up could answer otherwise.
+        addresses = await self._resolve(console.host)
+        _judge(console.host, addresses)
+        for address in addresses[:-1]:
+            try:
+                async with asyncio.timeout(_PATIENCE_EACH):
+                    return await _open(address, console.port)
+            except OSError:  # of which TimeoutError is one; the next address may answer
+                continue
+        return await _open(addresses[-1], console.port)
+
+
+async def resolve_host(host: str) -> list[Address]:
+    """Every address of a name, or the literal address itself. Raises: UpstreamUnreachable."""
+    try:
+        return [ip_address(host)]
+    except ValueError:
+        pass
+    try:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise UpstreamUnreachable("the console's host name cannot be resolved") from error
+    return list(dict.fromkeys(ip_address(answer[4][0]) for answer in answers))
+
+
+def _judge(host: str, addresses: list[Address]) -> None:
+    """One bad answer spoils the name: whoever gave it does not mean well."""
+    if not addresses:
+        raise UpstreamUnreachable("the console's host name has no address")
+    written_as_loopback = _is_loopback(host)
+    for address in addresses:
+        verdict = may_dial(address, written_as_loopback=written_as_loopback)
+        if isinstance(verdict, Deny):
+            raise UpstreamRefused(f"the console's address is not allowed: {verdict.reason}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _open(address: Address, port: int) -> Wire:
+    transport, wire = await asyncio.get_running_loop().create_connection(Wire, str(address), port)
+    sock = transport.get_extra_info("socket")
+    for option in _TCP_OPTIONS:
+        sock.setsockopt(*option)
+    return wire
+
+
+async def _open_unix(path: str) -> Wire:
+    _, wire = await asyncio.get_running_loop().create_unix_connection(Wire, path)
+    return wire
