@@ -34,7 +34,7 @@ wheel: $(VENV)/.installed-dev $(NOVNC)/.installed ## Build the wheel, pages and 
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 docs: $(VENV)/.installed-dev ## Make the configuration reference from the settings class
-	$(BIN)/python -m tests.configuration_reference > docs/configuration.md
+	$(BIN)/python docs/reference.py > docs/configuration.md
 
 lock: $(VENV)/.installed-dev ## Pin what development installs
 	$(PIP) install uv
