@@ -10,8 +10,12 @@ from gateway.errors import RfbError
 from gateway.rfb.encodings.copyrect import decode_copyrect
 from gateway.rfb.encodings.cursor import decode_cursor
 from gateway.rfb.encodings.desktop_size import decode_extended_desktop_size
+from gateway.rfb.encodings.hextile import decode_hextile
 from gateway.rfb.encodings.raw import decode_raw
+from gateway.rfb.encodings.tight import TightDecoder
 from gateway.rfb.encodings.words import Words, as_words
+from gateway.rfb.encodings.zlib import ZlibDecoder
+from gateway.rfb.encodings.zrle import ZrleDecoder
 from gateway.rfb.events import CursorChanged, Event, FrameReceived, LedState, Renamed, Resized
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Operation, Write
@@ -37,7 +41,13 @@ class Updates:
         self._emit = emit
         self._words = as_words(self.framebuffer.pixels)
         self._operations: list[Operation] = []
-        self._painters: dict[int, Painter] = {Encoding.RAW: decode_raw}
+        self._painters: dict[int, Painter] = {
+            Encoding.RAW: decode_raw,
+            Encoding.HEXTILE: decode_hextile,
+            Encoding.ZLIB: ZlibDecoder().decode,
+            Encoding.TIGHT: TightDecoder().decode,
+            Encoding.ZRLE: ZrleDecoder().decode,
+        }
 
     def read(self, rects: int) -> Reading[None]:
         """Read one update of so many rects. Raises: RfbError."""

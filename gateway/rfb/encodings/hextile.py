@@ -1,0 +1,154 @@
+"""Hextile: tiles of 16x16, a background with rectangles on it (RFC 6143 §7.7.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.errors import RfbError
+from gateway.rfb.encodings.words import USED, WORD, Words, words
+from gateway.rfb.reader import Reading
+
+_TILE: Final = 16
+_MASK: Final = int(USED)
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+
+
+class Flags(IntFlag):
+    """A tile's first byte."""
+
+    RAW = 1
+    BACKGROUND = 2
+    FOREGROUND = 4
+    ANY_SUBRECTS = 8
+    COLOURED = 16
+
+
+@dataclass(slots=True)
+class _Subrects:
+    """Many tiles' rectangles of one kind, to be painted at once."""
+
+    tiles: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    foregrounds: list[int] = field(default_factory=list)
+    data: list[memoryview] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Band:
+    """One row of tiles, read but not yet painted."""
+
+    backgrounds: list[int] = field(default_factory=list)
+    raw: list[tuple[int, memoryview]] = field(default_factory=list)
+    plain: _Subrects = field(default_factory=_Subrects)
+    coloured: _Subrects = field(default_factory=_Subrects)
+
+
+class HextileDecoder:
+    """Reads one rect, tile by tile; paints it a row of tiles at a time."""
+
+    def __init__(self, into: Words) -> None:
+        self._into = into
+        # RFC 6143 §7.7.4: both colours stay for the tiles that follow, within the rect.
+        self._background = 0
+        self._foreground = 0
+
+    def decode(self) -> Reading[None]:
+        """Paint the rect."""
+        height, width = self._into.shape
+        for top in range(0, height, _TILE):
+            rows = self._into[top : top + _TILE]
+            band = _Band()
+            for left in range(0, width, _TILE):
+                yield from self._tile(band, left // _TILE, rows[:, left : left + _TILE].size)
+            _paint(band, rows)
+
+    def _tile(self, band: _Band, tile: int, area: int) -> Reading[None]:
+        (flags,) = yield 1
+        if flags & Flags.RAW:
+            band.raw.append((tile, (yield 4 * area)))
+            band.backgrounds.append(0)
+            return
+        header = (
+            yield 2 * (flags & Flags.BACKGROUND)
+            + (flags & Flags.FOREGROUND)
+            + (1 if flags & Flags.ANY_SUBRECTS else 0)
+        )
+        if flags & Flags.BACKGROUND:
+            self._background = int.from_bytes(header[:4], "little") & _MASK
+        if flags & Flags.FOREGROUND:
+            at = 2 * (flags & Flags.BACKGROUND)
+            self._foreground = int.from_bytes(header[at : at + 4], "little") & _MASK
+        band.backgrounds.append(self._background)
+        if flags & Flags.ANY_SUBRECTS:
+            coloured = flags & Flags.COLOURED
+            subrects = band.coloured if coloured else band.plain
+            count = header[-1]
+            subrects.tiles.append(tile)
+            subrects.counts.append(count)
+            subrects.foregrounds.append(self._foreground)
+            # Each is two bytes of place and size; with a colour of its own, four before these.
+            subrects.data.append((yield count * (6 if coloured else 2)))
+
+
+def decode_hextile(into: Words) -> Reading[None]:
+    """Paint a rect."""
+    return HextileDecoder(into).decode()
+
+
+def _paint(band: _Band, rows: Words) -> None:
+    width = rows.shape[1]
+    rows[...] = np.repeat(np.array(band.backgrounds, WORD), _TILE)[:width]
+    for tile, data in band.raw:
+        into = rows[:, tile * _TILE : (tile + 1) * _TILE]
+        np.bitwise_and(words(data).reshape(into.shape), USED, out=into)
+    if band.plain.tiles:
+        places = np.frombuffer(b"".join(band.plain.data), np.uint8).reshape(-1, 2)
+        colours = np.repeat(np.array(band.plain.foregrounds, WORD), band.plain.counts)
+        _paint_subrects(places, colours, band.plain, rows)
+    if band.coloured.tiles:
+        each = np.frombuffer(b"".join(band.coloured.data), np.uint8).reshape(-1, 6)
+        colours = words(each[:, :4].tobytes()) & USED
+        _paint_subrects(each[:, 4:], colours, band.coloured, rows)
+
+
+def _paint_subrects(
+    places: npt.NDArray[np.uint8], colours: Words, subrects: _Subrects, rows: Words
+) -> None:
+    # RFC 6143 §7.7.4: x and y in the upper and lower half of a byte, then width and height less 1.
+    x, y = (places[:, 0] >> 4).astype(np.int64), (places[:, 0] & 15).astype(np.int64)
+    width, height = (
+        (places[:, 1] >> 4).astype(np.int64) + 1,
+        (places[:, 1] & 15).astype(np.int64) + 1,
+    )
+    tiles = np.repeat(np.array(subrects.tiles, np.int64), subrects.counts)
+    room = np.minimum(_TILE, rows.shape[1] - _TILE * tiles)
+    if (room < x + width).any() or (rows.shape[0] < y + height).any():
+        raise RfbError("a subrect reaches beyond its tile")
+    boxes = np.stack((_TILE * tiles + x, y, width, height), axis=1)
+    # Subrects that do not overlap cover a tile at most once: all of them are painted at once.
+    # Others are painted one by one, so that they cannot ask for more memory than the tiles have.
+    crowded = _TILE * _TILE < np.bincount(tiles, width * height)[tiles]
+    if crowded.any():
+        for (left, top, across, down), colour in zip(
+            boxes[crowded].tolist(), colours[crowded].tolist(), strict=True
+        ):
+            rows[top : top + down, left : left + across] = colour
+        boxes, colours = boxes[~crowded], colours[~crowded]
+    _paint_at_once(boxes, colours, rows)
+
+
+def _paint_at_once(boxes: Numbers, colours: Words, rows: Words) -> None:
+    left, top, width, height = boxes.T
+    area = width * height
+    which = np.repeat(np.arange(area.size), area)
+    # How far each pixel is into its own subrect.
+    within = np.arange(which.size) - np.repeat(np.cumsum(area) - area, area)
+    down, across = np.divmod(within, width[which])
+    # Where a pixel is named twice, numpy leaves the last value: the order of the wire.
+    rows[top[which] + down, left[which] + across] = colours[which]
