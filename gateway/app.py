@@ -145,7 +145,7 @@ async def _build(
     services = Services(
         store=store,
         bus=Bus(),
-        identity=Identity(load_or_make_key(settings.secret_key_path)),
+        identity=Identity(load_or_make_key(settings.secret_key_path), clock=clock),
         inventory=inventory,
         registry=registry,
         misses=Misses(),

@@ -14,7 +14,7 @@ from gateway.identity.one_time_codes import matching_step, new_code_secret, prov
 from gateway.identity.password_rules import why_unsuitable
 from gateway.identity.passwords import Passwords
 from gateway.identity.secrets import KeyRing, new_secret
-from gateway.identity.throttle import MissThrottle, SignInThrottle
+from gateway.identity.throttle import SignInThrottle
 from gateway.policy.facts import Role
 
 ISSUER = "VM console gateway"
@@ -68,7 +68,6 @@ class Identity:
         self.keys = KeyRing(secret_key, retired_keys, clock=clock)
         self.passwords = Passwords()
         self.throttle = SignInThrottle()
-        self.link_misses = MissThrottle()
 
     async def prove(  # noqa: PLR0917
         self,

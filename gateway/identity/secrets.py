@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -36,6 +40,35 @@ def digest_of(secret: str) -> str:
 def same_digest(one: str, other: str) -> bool:
     """Compare two digests in a time that does not tell where they differ."""
     return hmac.compare_digest(one.encode(), other.encode())
+
+
+def load_or_make_key(path: Path) -> bytes:
+    """Return the secret key that a file holds; make the file, mode 0600, where it is missing.
+
+    Raises: SettingsError where it cannot be read, is too short, or is anybody else's to read.
+    """
+    try:
+        _make_key(path)
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"secret key: others may read {path}; chmod it to 0600")
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"secret key: {path}: {error.strerror}") from error
+    if len(key) < MIN_KEY:
+        raise SettingsError(f"secret key: {path} holds fewer than {MIN_KEY} bytes")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    if path.exists():
+        return
+    # Whole or not at all: it is written beside its place, flushed, then linked into it.
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as draft:
+        draft.write(secrets.token_urlsafe(SECRET).encode() + b"\n")
+        draft.flush()
+        os.fsync(draft.fileno())
+        with suppress(FileExistsError):  # another process was first: its key counts
+            os.link(draft.name, path)
 
 
 class KeyRing:

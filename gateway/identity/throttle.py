@@ -80,7 +80,7 @@ class SignInThrottle:
             self._names.take_back(now, attempt.name)
 
 
-class MissThrottle:
+class Misses:
     """Counts misses at random secrets, such as share links, per address."""
 
     def __init__(self, rate: str = "20 per 1 minute") -> None:

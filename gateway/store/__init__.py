@@ -2,8 +2,8 @@
 
 from gateway.store.accounts import Account
 from gateway.store.audit import AuditEntry, AuditFilter
-from gateway.store.audit_chain import AuditRecord, Broken, Intact, verify_chain
-from gateway.store.checkpoints import Checkpoint, append_checkpoint, read_checkpoints
+from gateway.store.audit_chain import AuditRecord, Broken, Checkpoint, Head, Intact, verify_chain
+from gateway.store.checkpoints import Checkpoints
 from gateway.store.identifiers import new_id
 from gateway.store.sessions import ConsoleRecord, PastSession
 from gateway.store.setup_links import SetupLink
@@ -19,7 +19,9 @@ __all__ = [
     "AuditRecord",
     "Broken",
     "Checkpoint",
+    "Checkpoints",
     "ConsoleRecord",
+    "Head",
     "Intact",
     "NamedSignIn",
     "PastSession",
@@ -29,8 +31,6 @@ __all__ = [
     "Ticket",
     "TicketKind",
     "Unit",
-    "append_checkpoint",
     "new_id",
-    "read_checkpoints",
     "verify_chain",
 ]

@@ -62,6 +62,13 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint(Head):
+    """The head of the log as it was at a moment, kept outside the store."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Intact:
     """Every record is the one that was written; `head` is the hash of the newest."""
 
