@@ -27,7 +27,7 @@ class Inflater:
         cap = size + INFLATE_SLACK
         try:
             inflated: bytes = self._stream.decompress(data, cap)
-        except isal_zlib.error as error:
+        except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub calls it an instance
             raise RfbError("a zlib stream is damaged") from error
         if cap <= len(inflated):
             raise RfbError(f"a zlib stream inflates beyond {cap} bytes")

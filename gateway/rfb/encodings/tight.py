@@ -65,7 +65,7 @@ class TightDecoder:
 
     def _basic(self, kind: int, into: Words) -> Reading[None]:
         stream = self._streams[kind & 3]
-        way = Filter.COPY
+        way: int = Filter.COPY
         if kind & Compression.FILTER_FOLLOWS:
             (way,) = yield 1
         height, width = into.shape
