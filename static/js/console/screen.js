@@ -1,0 +1,152 @@
+/**
+ * The live screen: one WebSocket and the noVNC that draws it. The page opens the socket itself,
+ * because noVNC's `disconnect` carries no close code.
+ *
+ * Dispatches `open`, `frame` (the first of a connection), `closed` ({code, reason}), `entered`
+ * and `leaving`.
+ */
+
+import RFB from "/static/vendor/novnc/core/rfb.js";
+import { initLogging } from "/static/vendor/novnc/core/util/logging.js";
+import { isLeaveChord } from "./keys.js";
+
+// INVARIANT: never chattier than this. Level "info" prints what is typed.
+initLogging("warn");
+
+const FRAMEBUFFER_UPDATE = 0; // RFC 6143 §7.6.1: the message's first byte
+const QUALITY = 8;
+const COMPRESSION = 2;
+
+export class Screen extends EventTarget {
+  #target;
+  #rfb = null;
+  #socket = null;
+  #mayType = false;
+  #fit = true;
+  #framed = false;
+
+  /** @param {HTMLElement} target */
+  constructor(target) {
+    super();
+    this.#target = target;
+    target.addEventListener("focusin", () => this.#say("entered"));
+    target.addEventListener("focusout", () => this.#say("leaving"));
+    window.addEventListener("keydown", (event) => this.#watchForChord(event), { capture: true });
+  }
+
+  get connected() {
+    return this.#socket !== null;
+  }
+
+  /** @param {string} url @param {string[]} protocols */
+  connect(url, protocols) {
+    this.close();
+    const socket = new WebSocket(url, protocols);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#framed = false;
+    socket.addEventListener("message", (event) => this.#noticeFrame(socket, event));
+    socket.addEventListener("close", (event) => this.#closed(socket, event));
+    const rfb = new RFB(this.#target, socket, { shared: true });
+    rfb.viewOnly = !this.#mayType;
+    rfb.scaleViewport = this.#fit;
+    rfb.qualityLevel = QUALITY;
+    rfb.compressionLevel = COMPRESSION;
+    rfb.background = "transparent";
+    rfb.addEventListener("connect", () => this.#say("open"));
+    this.#rfb = rfb;
+  }
+
+  /** Lets go of the socket and of the last picture. Nothing is dispatched. */
+  close() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#rfb?.disconnect();
+    this.#rfb = null;
+    if (socket && socket.readyState < WebSocket.CLOSING) socket.close(1000);
+    this.#target.replaceChildren();
+  }
+
+  /** Forget the picture but keep nothing else: used when a connection has already closed. */
+  blank() {
+    if (!this.#socket) this.#target.replaceChildren();
+  }
+
+  /** Whether keys and pointer go to the VM. The gateway decides; this is a courtesy. */
+  set mayType(allowed) {
+    if (allowed === this.#mayType) return;
+    this.#mayType = allowed;
+    if (!this.#rfb) return;
+    if (!allowed) this.releaseKeys();
+    this.#rfb.viewOnly = !allowed;
+  }
+
+  get mayType() {
+    return this.#mayType;
+  }
+
+  set fit(on) {
+    this.#fit = on;
+    if (this.#rfb) this.#rfb.scaleViewport = on;
+  }
+
+  get fit() {
+    return this.#fit;
+  }
+
+  enter() {
+    this.#rfb?.focus({ preventScroll: true });
+  }
+
+  /** @param {{keysym: number, code: string|null, down: boolean}} stroke */
+  send({ keysym, code, down }) {
+    this.#rfb?.sendKey(keysym, code, down);
+  }
+
+  /** noVNC lets go of every key that it holds down when the window loses focus. */
+  releaseKeys() {
+    window.dispatchEvent(new Event("blur"));
+  }
+
+  /** @returns {Promise<Blob>} A PNG of what is shown. */
+  picture() {
+    return new Promise((resolve, reject) => {
+      if (!this.#rfb) reject(new Error("no screen is shown"));
+      else this.#rfb.toBlob(resolve, "image/png");
+    });
+  }
+
+  #noticeFrame(socket, event) {
+    if (this.#framed || socket !== this.#socket || !this.#target.querySelector("canvas")) return;
+    if (new Uint8Array(event.data, 0, 1)[0] !== FRAMEBUFFER_UPDATE || !this.#opened()) return;
+    this.#framed = true;
+    // noVNC's own listener came later and draws after this one.
+    requestAnimationFrame(() => this.#say("frame"));
+  }
+
+  /** The handshake is over once the canvas has a size. */
+  #opened() {
+    const canvas = this.#target.querySelector("canvas");
+    return 0 < canvas.width && 0 < canvas.height;
+  }
+
+  #closed(socket, { code, reason }) {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#rfb = null;
+    this.#say("closed", { code, reason });
+  }
+
+  #watchForChord(event) {
+    if (!isLeaveChord(event) || !this.#target.contains(document.activeElement)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.releaseKeys();
+    document.activeElement.blur();
+    this.#say("left");
+  }
+
+  #say(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

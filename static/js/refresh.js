@@ -1,0 +1,52 @@
+/**
+ * Keeps the marked parts of a page current: fetches the page again every few seconds while it is
+ * looked at, and swaps in a part that changed, unless somebody is at work inside it.
+ */
+
+const EVERY = 4000;
+const MARK = "data-refresh";
+
+/** What a part says, without the figures that count down by themselves. */
+function essence(part) {
+  const copy = part.cloneNode(true);
+  for (const gauge of copy.querySelectorAll(".hours")) gauge.remove();
+  return copy.textContent.replace(/\s+/g, " ").trim();
+}
+
+function swap(current, fresh) {
+  if (current.contains(document.activeElement) || essence(current) === essence(fresh)) return;
+  const adopted = document.adoptNode(fresh);
+  current.replaceWith(adopted);
+  adopted.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
+}
+
+/**
+ * This page once more, as a document that runs no script. XMLHttpRequest, because DOMParser is
+ * shut by the page's trusted-types policy.
+ * @returns {Promise<Document|null>}
+ */
+function pageAgain() {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", location.href);
+    request.responseType = "document";
+    // Tells the gateway that nobody is at the keyboard: it does not prolong the sign-in.
+    request.setRequestHeader("X-Refresh", "1");
+    request.onload = () => resolve(request.status === 200 ? request.response : null);
+    request.onerror = () => resolve(null);
+    request.send();
+  });
+}
+
+async function refresh() {
+  if (document.hidden) return;
+  const fresh = await pageAgain();
+  if (!fresh) return;
+  for (const part of document.querySelectorAll(`[${MARK}]`)) {
+    const name = part.getAttribute(MARK);
+    const other = fresh.querySelector(`[${MARK}="${CSS.escape(name)}"]`);
+    if (other) swap(part, other);
+  }
+}
+
+setInterval(refresh, EVERY);
