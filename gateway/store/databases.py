@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gateway.errors import SettingsError, StoreUnavailable
 from gateway.store.schema import audit_head
 
-PATIENCE = 1.8  # seconds that a unit waits for its turn; with the rest of it, below 2 s
+PATIENCE = 1.5  # seconds that a unit waits for its turn; with the rest of it, well below 2 s
 READERS = 8
 MIGRATION_LOCK = 7238915506  # an arbitrary number that means: the gateway's schema
 
