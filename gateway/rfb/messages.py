@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from gateway.rfb.encodings.raw_encoder import translate
+from gateway.rfb.encodings.rect_header import rect_header
 from gateway.rfb.wire import MAX_FENCE, RGBX, Cursor, Encoding, FenceFlags, PixelFormat, Rect
 
 __all__ = [
@@ -37,7 +38,6 @@ __all__ = [
     "framebuffer_update",
     "led_state_rect",
     "pointer_shape_rect",
-    "rect_header",
     "server_cut_text",
     "vmware_cursor_rect",
 ]
@@ -153,18 +153,12 @@ _SERVER_CUT_TEXT: Final = struct.Struct(">B3xI")  # type 3, length
 _END_OF_CONTINUOUS_UPDATES: Final = b"\x96"  # type 150
 _SERVER_FENCE: Final = struct.Struct(">B3xIB")  # type 248, flags, length of payload
 
-_RECT_HEADER: Final = struct.Struct(">HHHHi")  # x, y, width, height, encoding
 _SCREEN: Final = struct.Struct(">IHHHHI")  # id, x, y, width, height, flags
 
 
 def framebuffer_update(count: int, rects: bytes) -> bytes:
     """A FramebufferUpdate of `count` rects (RFC 6143 §7.6.1)."""
     return _FRAMEBUFFER_UPDATE.pack(0, count) + rects
-
-
-def rect_header(rect: Rect, encoding: int) -> bytes:
-    """The 12 bytes in front of every rect."""
-    return _RECT_HEADER.pack(rect.x, rect.y, rect.width, rect.height, encoding)
 
 
 def bell() -> bytes:

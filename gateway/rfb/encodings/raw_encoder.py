@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from gateway.rfb.encodings.rect_header import rect_header
+from gateway.rfb.encodings.words import Words
 from gateway.rfb.framebuffer import Pixels
-from gateway.rfb.wire import RGBX, PixelFormat
+from gateway.rfb.wire import RGBX, Encoding, PixelFormat, Rect
 
-__all__ = ["translate"]
+__all__ = ["raw_rect", "translate"]
+
+
+def raw_rect(words: Words, x: int, y: int, pixel_format: PixelFormat) -> bytes:
+    """The rect that paints `words` at (`x`, `y`), its header included."""
+    height, width = words.shape
+    pixels = np.ascontiguousarray(words).view(np.uint8).reshape(height, width, 4)
+    header = rect_header(Rect(x, y, width, height), Encoding.RAW)
+    return header + translate(pixels, pixel_format)
 
 
 def translate(pixels: Pixels, pixel_format: PixelFormat) -> bytes:

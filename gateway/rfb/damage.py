@@ -1,0 +1,87 @@
+"""Where pixels differ, and which tiles are owed: areas as few rects as is cheap to find."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.rfb.encodings.words import Words
+from gateway.rfb.wire import Rect
+
+__all__ = ["TILE", "Tiles", "changed_rects", "grid_size", "inner_tiles", "tile_rects", "tiles_of"]
+
+TILE: Final = 32
+Tiles: TypeAlias = npt.NDArray[np.bool_]
+_Slices: TypeAlias = tuple[slice, slice]
+
+
+def grid_size(width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of the tiles that cover a framebuffer."""
+    return -(-height // TILE), -(-width // TILE)
+
+
+def tiles_of(rect: Rect) -> _Slices:
+    """The tiles that `rect` touches."""
+    return (
+        slice(rect.y // TILE, -(-rect.bottom // TILE)),
+        slice(rect.x // TILE, -(-rect.right // TILE)),
+    )
+
+
+def inner_tiles(rect: Rect, width: int, height: int) -> _Slices:
+    """The tiles of a width x height framebuffer that `rect` covers wholly."""
+    # The last row and column may be cut by the framebuffer's edge.
+    bottom = -(-height // TILE) if rect.bottom == height else rect.bottom // TILE
+    right = -(-width // TILE) if rect.right == width else rect.right // TILE
+    return slice(-(-rect.y // TILE), bottom), slice(-(-rect.x // TILE), right)
+
+
+def tile_rects(tiles: Tiles, bounds: Rect) -> list[Rect]:
+    """The marked tiles as disjoint rects within `bounds`, whose corner is the grid's first tile.
+
+    Runs in a row, joined to equal runs right below.
+    """
+    rects: list[Rect] = []
+    open_runs: dict[tuple[int, int], int] = {}
+    for row in range(len(tiles) + 1):
+        runs = _runs(tiles[row]) if row < len(tiles) else frozenset()
+        for run in [run for run in open_runs if run not in runs]:
+            rects.append(_pixels(bounds, run, open_runs.pop(run), row))
+        for run in runs:
+            open_runs.setdefault(run, row)
+    return rects
+
+
+def changed_rects(before: Words, after: Words, x: int, y: int) -> list[Rect]:
+    """Where two pictures of one size differ, for pictures whose corner is at (`x`, `y`)."""
+    different = before != after
+    rows = np.flatnonzero(different.any(axis=1))
+    if not rows.size:
+        return []
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(different[top:bottom].any(axis=0))
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    box = Rect(x + left, y + top, right - left, bottom - top)
+    if box.area <= 4 * TILE * TILE:
+        return [box]
+    return tile_rects(_tiles(different[top:bottom, left:right]), box)
+
+
+def _tiles(different: Tiles) -> Tiles:
+    height, width = different.shape
+    by_row = np.logical_or.reduceat(different, np.arange(0, height, TILE), axis=0)
+    return np.logical_or.reduceat(by_row, np.arange(0, width, TILE), axis=1)
+
+
+def _runs(tiles: Tiles) -> frozenset[tuple[int, int]]:
+    """Begin and end of each run of marked tiles in a row."""
+    edges = np.flatnonzero(np.diff(tiles, prepend=False, append=False)).tolist()
+    return frozenset(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _pixels(bounds: Rect, run: tuple[int, int], top: int, bottom: int) -> Rect:
+    x, y = bounds.x + run[0] * TILE, bounds.y + top * TILE
+    right, low = bounds.x + run[1] * TILE, bounds.y + bottom * TILE
+    return Rect(x, y, min(right, bounds.right) - x, min(low, bounds.bottom) - y)

@@ -1,0 +1,83 @@
+"""The newest frames and their encoded bytes, bounded in number and size."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.rfb.encodings.words import Words
+from gateway.rfb.operations import Operation, Write
+from gateway.rfb.painting import Painting
+from gateway.rfb.profile import Profile
+
+__all__ = ["MAX_BYTES", "MAX_FRAMES", "Frame", "History"]
+
+MAX_FRAMES: Final = 64
+MAX_BYTES: Final = 8 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Frame:
+    """What one frame did; `refinement` where it only repeats pixels, without loss.
+
+    INVARIANT: each painting was taken down while this frame was the newest.
+    """
+
+    number: int
+    operations: tuple[Operation, ...]
+    refinement: bool
+    paintings: dict[Profile, Painting] = field(default_factory=dict)
+
+    def painted_area(self, profile: Profile) -> int:
+        """Pixels to send: what was written, and what was copied where CopyRect is unknown."""
+        return sum(
+            each.rect.area
+            for each in self.operations
+            if isinstance(each, Write) or not profile.copyrect
+        )
+
+    def painting(self, pixels: Words, profile: Profile) -> Painting:
+        """The painting for `profile`; the first is taken down from `pixels`, this frame's own."""
+        painting = self.paintings.get(profile)
+        if painting is None:
+            painting = Painting(self.operations, pixels, profile, self.number)
+            self.paintings[profile] = painting
+        return painting
+
+    def concerns(self, profile: Profile) -> bool:
+        """Whether the frame says anything to viewers with `profile`."""
+        return not self.refinement or profile.jpeg_quality is not None
+
+
+class History:
+    """Consecutive frames up to the newest."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque()
+
+    def clear(self) -> None:
+        self._frames.clear()
+
+    def add(self, frame: Frame) -> None:
+        """Keep one more frame, and forget the oldest where there are too many or too much."""
+        self._frames.append(frame)
+        while MAX_FRAMES < len(self._frames) or MAX_BYTES < self._size():
+            self._frames.popleft()
+
+    def since(self, sent: int, profile: Profile) -> list[Frame] | None:
+        """The frames after `sent` that concern `profile`; None where one cannot be replayed.
+
+        The newest can always be: its pixels are the screen's own. An older one only from the
+        painting that was taken down at its time.
+        """
+        frames = self._frames
+        if not frames or sent + 1 < frames[0].number:
+            return None
+        wanted = [each for each in frames if sent < each.number and each.concerns(profile)]
+        if any(profile not in each.paintings for each in wanted if each is not frames[-1]):
+            return None
+        return wanted
+
+    def _size(self) -> int:
+        return sum(each.size for frame in self._frames for each in frame.paintings.values())

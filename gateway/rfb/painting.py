@@ -1,0 +1,126 @@
+"""Encoding a list of operations once, for every viewer with the same profile."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from gateway.rfb.encodings.copyrect_encoder import copy_rect
+from gateway.rfb.encodings.raw_encoder import raw_rect
+from gateway.rfb.encodings.tight_encoder import encode_tight
+from gateway.rfb.encodings.words import Words
+from gateway.rfb.operations import Copy, Operation, Write
+from gateway.rfb.profile import Profile
+from gateway.rfb.wire import Encoding, Rect
+
+__all__ = ["Encoded", "MergedPaintings", "Painting"]
+
+_MAX_MERGED: Final = 256
+_MAX_MERGED_BYTES: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rects as bytes, and how many they are."""
+
+    count: int
+    rects: bytes
+
+
+class Painting:
+    """Operations with the pixels that they paint, taken down at their frame.
+
+    The pixels are copies: the framebuffer may be painted again before, or while, they are encoded.
+    INVARIANT: encoded at most once; any thread may ask.
+    """
+
+    def __init__(
+        self, operations: Sequence[Operation], pixels: Words, profile: Profile, frame: int
+    ) -> None:
+        self.frame = frame
+        self._profile = profile
+        self._lock = Lock()
+        self._encoded: Encoded | None = None
+        self._lossy: tuple[Rect, ...] = ()
+        self._steps = [(each, self._taken(each, pixels)) for each in operations]
+
+    @property
+    def size(self) -> int:
+        """Bytes held: of the rects, or of the pixels that still wait to be encoded."""
+        if self._encoded is not None:
+            return len(self._encoded.rects)
+        return sum(0 if pixels is None else pixels.nbytes for _, pixels in self._steps)
+
+    def encoded(self) -> Encoded:
+        """The rects; the first caller pays."""
+        with self._lock:
+            if self._encoded is None:
+                self._encoded = self._encode()
+                self._steps = []
+            return self._encoded
+
+    def take_lossy(self) -> tuple[Rect, ...]:
+        """Where the rects are not exact, once they are encoded; told once."""
+        rects, self._lossy = self._lossy, ()
+        return rects
+
+    def _taken(self, operation: Operation, pixels: Words) -> Words | None:
+        if isinstance(operation, Copy) and self._profile.copyrect:
+            return None
+        rect = operation.rect
+        return pixels[rect.y : rect.bottom, rect.x : rect.right].copy()
+
+    def _encode(self) -> Encoded:
+        count, rects = 0, []
+        for payload, lossy in self._payloads():
+            count += 1
+            rects.append(payload)
+            if lossy is not None:
+                self._lossy += (lossy,)
+        return Encoded(count, b"".join(rects))
+
+    def _payloads(self) -> Iterator[tuple[bytes, Rect | None]]:
+        for operation, pixels in self._steps:
+            rect = operation.rect
+            if pixels is None:
+                assert isinstance(operation, Copy)
+                yield copy_rect(operation), None
+            elif self._profile.encoding == Encoding.RAW:
+                yield raw_rect(pixels, rect.x, rect.y, self._profile.pixel_format), None
+            else:
+                lossless = not isinstance(operation, Copy) and operation.lossless
+                quality = None if lossless else self._profile.jpeg_quality
+                for each in encode_tight(pixels, rect.x, rect.y, quality=quality):
+                    yield each.payload, each.rect if each.lossy else None
+
+
+class MergedPaintings:
+    """Paintings of single rects for viewers behind, the least recently used forgotten first.
+
+    A rect's pixels cannot have changed while the newest frame in it, its generation, is the same.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Write, int, Profile], Painting] = OrderedDict()
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def painting(
+        self, write: Write, generation: int, profile: Profile, pixels: Words, frame: int
+    ) -> Painting:
+        """The painting of `write`, taken down from `pixels` as of `frame` unless one is kept."""
+        key = (write, generation, profile)
+        painting = self._kept.get(key)
+        if painting is None:
+            painting = self._kept[key] = Painting([write], pixels, profile, frame)
+        self._kept.move_to_end(key)
+        while 1 < len(self._kept) and (_MAX_MERGED < len(self._kept) or self._too_large()):
+            self._kept.popitem(last=False)
+        return painting
+
+    def _too_large(self) -> bool:
+        return _MAX_MERGED_BYTES < sum(each.size for each in self._kept.values())

@@ -1,0 +1,48 @@
+"""What a viewer can be sent: everything about it that changes the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from gateway.rfb.wire import RGBX, Encoding, PixelFormat
+
+__all__ = ["Profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How to encode for a viewer; viewers with equal profiles share their encoded bytes.
+
+    `jpeg_quality` is the level 0 … 9 that the viewer asked for, None for no loss at all.
+    `resize` is the pseudo-encoding that tells it a new size, None where it knows neither.
+    """
+
+    encoding: Encoding = Encoding.RAW
+    jpeg_quality: int | None = None
+    copyrect: bool = False
+    pixel_format: PixelFormat = RGBX
+    resize: Encoding | None = None
+
+    @classmethod
+    def for_viewer(cls, encodings: Collection[int], pixel_format: PixelFormat = RGBX) -> Profile:
+        """The best profile for a viewer that offered `encodings` and keeps `pixel_format`."""
+        # rfbproto, TPIXEL: only 888 formats send three bytes; the others are served with Raw.
+        tight = Encoding.TIGHT in encodings and pixel_format.is_888
+        levels = [e for e in encodings if Encoding.QUALITY_0 <= e <= Encoding.QUALITY_9]
+        return cls(
+            encoding=Encoding.TIGHT if tight else Encoding.RAW,
+            jpeg_quality=max(levels) - Encoding.QUALITY_0 if tight and levels else None,
+            copyrect=Encoding.COPYRECT in encodings,
+            # Tight says its colours in one order, whatever the viewer's: let these share.
+            pixel_format=RGBX if tight else pixel_format,
+            resize=next((e for e in _RESIZES if e in encodings), None),
+        )
+
+    @property
+    def painting(self) -> Profile:
+        """The part that decides how pixels are encoded."""
+        return replace(self, resize=None)
+
+
+_RESIZES = (Encoding.EXTENDED_DESKTOP_SIZE, Encoding.DESKTOP_SIZE)

@@ -1,0 +1,261 @@
+"""One screen for many viewers: its frames, what each frame did, and what a viewer is owed.
+
+Two pictures: the upstream's `framebuffer`, into which the next frame may already be pouring, and
+the screen's own, which changes only when a frame is whole. Viewers are sent the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+import numpy as np
+
+from gateway.errors import RfbError
+from gateway.rfb.damage import Tiles, grid_size, inner_tiles, tile_rects, tiles_of
+from gateway.rfb.encodings.words import USED, Words, as_words
+from gateway.rfb.framebuffer import Framebuffer
+from gateway.rfb.history import Frame, History
+from gateway.rfb.messages import desktop_size_rect, extended_desktop_size_rect, framebuffer_update
+from gateway.rfb.operations import Copy, Operation, Write
+from gateway.rfb.painting import Encoded, MergedPaintings, Painting
+from gateway.rfb.profile import Profile
+from gateway.rfb.replay import replayed
+from gateway.rfb.wire import Cursor, Encoding, Rect
+
+__all__ = ["Profile", "Screen", "Update"]
+
+STILL_SECONDS: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What to write to a viewer, whole messages, and the number that it then has been sent."""
+
+    frame: int
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.payload)
+
+
+class Screen:
+    """A framebuffer's frames and tile generations.
+
+    INVARIANT: a viewer's whole state is one integer, the newest frame that it was sent; 0 is none.
+    INVARIANT: whoever was sent every frame up to n holds the screen's own picture as of n, but for
+    tiles marked lossy.
+    Any thread may call; encoding happens outside the lock.
+    """
+
+    def __init__(self, framebuffer: Framebuffer) -> None:
+        self.framebuffer = framebuffer
+        self.frame = 1
+        self.cursor: Cursor | None = None
+        self.cursor_version = 0
+        self.size_version = 0
+        self._lock = Lock()
+        self._history = History()
+        self._merged = MergedPaintings()
+        # Of the newest frame only: viewers in one place share one payload.
+        self._updates: dict[tuple[int, Profile, bool], Update] = {}
+        self._begin_at_size(now=0.0)
+
+    @property
+    def width(self) -> int:
+        return int(self._shown.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self._shown.shape[0])
+
+    def painted(self, operations: Sequence[Operation], now: float) -> int:
+        """Take over what the upstream painted: a new frame, unless no pixel changed.
+
+        Returns the newest frame's number.
+        """
+        with self._lock:
+            self._follow_size(now)
+            done = replayed(operations, self._shown, as_words(self.framebuffer.pixels))
+            if done:
+                self._begin_frame(done)
+                for each in done:
+                    self._mark_painted(each, now)
+            return self.frame
+
+    def resized(self, now: float) -> int:
+        """The framebuffer has another size, or was replaced by that of a new upstream connection.
+
+        Returns the newest frame's number.
+        """
+        whole = Rect(0, 0, self.framebuffer.width, self.framebuffer.height)
+        return self.painted([Write(whole)], now)
+
+    def cursor_changed(self, cursor: Cursor | None) -> None:
+        """The pointer has a new shape; None where the upstream draws it itself."""
+        self.cursor = cursor
+        self.cursor_version += 1
+
+    def refine(self, now: float) -> int | None:
+        """Owe what is lossy and has been still for 300 ms once more, without loss.
+
+        Returns the number of the frame that says so; None where nothing is due.
+        """
+        with self._lock:
+            due = self._lossy & (self._painted_at + STILL_SECONDS <= now)
+            if not due.any():
+                return None
+            writes = [Write(rect, lossless=True) for rect in tile_rects(due, self._whole)]
+            self._begin_frame(writes, refinement=True)
+            self._refined[due] = self.frame
+            self._lossy[due] = False
+            return self.frame
+
+    def next_refinement(self) -> float | None:
+        """When `refine` next has something to do; ask again after each update."""
+        with self._lock:
+            if not self._lossy.any():
+                return None
+            return float(self._painted_at[self._lossy].min()) + STILL_SECONDS
+
+    def update_for(
+        self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None = None
+    ) -> Update | None:
+        """What a viewer that was sent frame `sent` is owed; None where that is nothing.
+
+        A viewer whose profile changes begins again at 0. `known_size` is the size that it believes
+        in; without that, one that was sent something is told each change since, and one that was
+        sent nothing is held to know.
+        Raises: RfbError where the viewer has no way to learn the new size.
+        """
+        with self._lock:
+            frame = self.frame
+            tell_size = self._must_tell_size(sent, known_size)
+            if frame <= sent and not tell_size:
+                return None
+            update = self._updates.get((sent, profile, tell_size))
+            if update is not None:
+                return update
+            size = self._size_message(profile) if tell_size else b""
+            paintings = self._paintings(sent, profile.painting)
+        payload = size + _message([each.encoded() for each in paintings])
+        with self._lock:
+            for each in paintings:
+                self._mark_lossy(each)
+            if not payload:
+                return None
+            update = Update(frame, payload)
+            if frame == self.frame:
+                self._updates[sent, profile, tell_size] = update
+            return update
+
+    @property
+    def _whole(self) -> Rect:
+        return Rect(0, 0, self.width, self.height)
+
+    # What happens to the screen
+
+    def _begin_at_size(self, now: float) -> None:
+        """Take the framebuffer's size and pixels; everything is owed."""
+        self._shown: Words = as_words(self.framebuffer.pixels) & USED
+        grid = grid_size(self.width, self.height)
+        # Of each tile: the frame that last painted it, the refinement that last repeated it, the
+        # time of its last painting, and whether a viewer may hold it inexactly.
+        self._generation = np.full(grid, self.frame, np.int64)
+        self._refined = np.zeros(grid, np.int64)
+        self._painted_at = np.full(grid, now)
+        self._lossy: Tiles = np.zeros(grid, np.bool_)
+        self._sized_at = self.frame
+        self._copied_at = 0
+        self._history.clear()
+        self._merged.clear()
+        self._updates.clear()
+
+    def _follow_size(self, now: float) -> None:
+        framebuffer = self.framebuffer
+        if (framebuffer.width, framebuffer.height) != (self.width, self.height):
+            self.frame += 1
+            self.size_version += 1
+            self._begin_at_size(now)
+
+    def _begin_frame(self, operations: Sequence[Operation], *, refinement: bool = False) -> None:
+        self.frame += 1
+        self._updates.clear()
+        self._history.add(Frame(self.frame, tuple(operations), refinement))
+
+    def _mark_painted(self, operation: Operation, now: float) -> None:
+        tiles = tiles_of(operation.rect)
+        self._generation[tiles] = self.frame
+        self._painted_at[tiles] = now
+        if isinstance(operation, Copy):
+            # What is copied from a lossy place is lossy.
+            self._lossy[tiles] |= self._lossy[tiles_of(operation.source)].any()
+            self._copied_at = self.frame
+        else:
+            # Whoever gets this gets every pixel anew; if as a JPEG, that is noted then.
+            self._lossy[inner_tiles(operation.rect, self.width, self.height)] = False
+
+    def _mark_lossy(self, painting: Painting) -> None:
+        rects = painting.take_lossy()
+        for rect in rects:
+            self._lossy[tiles_of(rect)] = True
+        if rects and painting.frame < self._copied_at:
+            # It was encoded while later frames arrived, and what it paints may have been copied.
+            self._lossy |= painting.frame < self._generation
+
+    # What a viewer is owed
+
+    def _paintings(self, sent: int, profile: Profile) -> Sequence[Painting]:
+        """Either each frame's own operations since `sent`, or today's pixels where it is behind."""
+        owed = self._owed(sent, profile)
+        frames = self._history.since(sent, profile)
+        if frames is not None and (
+            len(frames) <= 1
+            or sum(each.painted_area(profile) for each in frames) <= self._area(owed)
+        ):
+            return [each.painting(self._shown, profile) for each in frames]
+        return self._merge(owed, profile)
+
+    def _owed(self, sent: int, profile: Profile) -> Tiles:
+        owed: Tiles = sent < self._generation
+        if profile.jpeg_quality is not None:
+            owed |= sent < self._refined
+        return owed
+
+    def _area(self, tiles: Tiles) -> int:
+        return sum(each.area for each in tile_rects(tiles, self._whole))
+
+    def _merge(self, owed: Tiles, profile: Profile) -> list[Painting]:
+        # A tile that was refined since it was painted goes out without loss at once.
+        refined = self._generation < self._refined
+        writes = [Write(rect) for rect in tile_rects(owed & ~refined, self._whole)]
+        writes += [Write(rect, lossless=True) for rect in tile_rects(owed & refined, self._whole)]
+        return [self._merged_painting(each, profile) for each in writes]
+
+    def _merged_painting(self, write: Write, profile: Profile) -> Painting:
+        generation = int(self._generation[tiles_of(write.rect)].max())
+        return self._merged.painting(write, generation, profile, self._shown, self.frame)
+
+    def _must_tell_size(self, sent: int, known_size: tuple[int, int] | None) -> bool:
+        if known_size is not None:
+            return known_size != (self.width, self.height)
+        return 0 < sent < self._sized_at
+
+    def _size_message(self, profile: Profile) -> bytes:
+        # rfbproto, ExtendedDesktopSize: a message of its own; viewers drop what stands beside it.
+        if profile.resize == Encoding.EXTENDED_DESKTOP_SIZE:
+            return framebuffer_update(1, extended_desktop_size_rect(self.width, self.height))
+        if profile.resize == Encoding.DESKTOP_SIZE:
+            return framebuffer_update(1, desktop_size_rect(self.width, self.height))
+        raise RfbError("the screen changed its size and the viewer cannot follow")
+
+
+def _message(encoded: Sequence[Encoded]) -> bytes:
+    """All of it as one FramebufferUpdate; nothing where nothing is to be painted."""
+    count = sum(each.count for each in encoded)
+    if not count:
+        return b""
+    return framebuffer_update(count, b"".join(each.rects for each in encoded))

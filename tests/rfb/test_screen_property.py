@@ -1,0 +1,161 @@
+"""Whatever is painted, and whoever is late: everybody ends with the same picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.rfb.framebuffer import Framebuffer
+from gateway.rfb.operations import Copy, Operation, Write
+from gateway.rfb.screen import Profile, Screen
+from gateway.rfb.wire import RGBX, Rect
+from tests.doubles.simple_viewer import SimpleViewer
+
+SIDE = 150
+
+PROFILES = (
+    Profile.for_viewer([7, 1, -308], RGBX),
+    Profile.for_viewer([7, 1, -26, -223], RGBX),
+    Profile.for_viewer([7, -29, -223], RGBX),
+    Profile.for_viewer([0, 1, -223], RGBX),
+    Profile.for_viewer([0, -308], RGBX),
+)
+
+
+@dataclass
+class Watcher:
+    """A viewer and the one integer that the gateway keeps of it."""
+
+    profile: Profile
+    viewer: SimpleViewer
+    sent: int = 0
+
+    def catch_up(self, screen: Screen) -> None:
+        update = screen.update_for(self.sent, self.profile)
+        if update is not None:
+            assert self.sent < update.frame <= screen.frame
+            self.viewer.receive(update.payload)
+            self.sent = update.frame
+
+
+@dataclass
+class Story:
+    """An upstream that paints, and the viewers that come, lag and go."""
+
+    framebuffer: Framebuffer
+    screen: Screen
+    watchers: list[Watcher] = field(default_factory=list)
+    pending: list[list[Operation]] = field(default_factory=list)
+    now: float = 0.0
+
+    def settle(self) -> None:
+        """The frames that the upstream has painted so far reach the screen, all at once."""
+        for operations in self.pending:
+            self.screen.painted(operations, self.now)
+        self.pending = []
+
+    def truth(self) -> bytes:
+        return self.framebuffer.pixels[:, :, :3].tobytes()
+
+
+sides = st.integers(1, SIDE)
+# Colours from flat to noise: all of Tight's kinds are met.
+kinds = st.sampled_from(["flat", "mono", "few", "many", "photo"])
+
+
+@st.composite
+def rects(draw: st.DrawFn, width: int, height: int) -> Rect:
+    x, y = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    return Rect(x, y, draw(st.integers(1, width - x)), draw(st.integers(1, height - y)))
+
+
+def paint(framebuffer: Framebuffer, rect: Rect, kind: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = (rect.height, rect.width, 3)
+    if kind == "photo":
+        area = random.integers(100, 180, shape)
+    else:
+        count = {"flat": 1, "mono": 2, "few": 20, "many": 200}[kind]
+        palette = random.integers(0, 256, (count, 3))
+        # Each colour in runs, as text and windows have them.
+        chosen = np.repeat(random.integers(0, count, shape[:2]), 4, axis=1)[:, : rect.width]
+        area = palette[chosen]
+    framebuffer.view(rect)[:, :, :3] = area
+    framebuffer.view(rect)[:, :, 3] = random.integers(0, 256)  # unused, and full of noise
+
+
+@st.composite
+def operations(draw: st.DrawFn, story: Story) -> list[Operation]:
+    """Paint one frame into the framebuffer and say what was done."""
+    framebuffer = story.framebuffer
+    width, height = framebuffer.width, framebuffer.height
+    said: list[Operation] = []
+    for _ in range(draw(st.integers(1, 4))):
+        rect = draw(rects(width, height))
+        if draw(st.booleans()):
+            source_x = draw(st.integers(0, width - rect.width))
+            source_y = draw(st.integers(0, height - rect.height))
+            framebuffer.copy(rect, source_x, source_y)
+            said.append(Copy(rect, source_x, source_y))
+        else:
+            paint(framebuffer, rect, draw(kinds), draw(st.integers(0, 1000)))
+            said.append(Write(rect))
+    return said
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_viewer_that_catches_up_shows_the_truth(data: st.DataObject) -> None:
+    framebuffer = Framebuffer(data.draw(sides), data.draw(sides))
+    story = Story(framebuffer, Screen(framebuffer))
+    for _ in range(data.draw(st.integers(1, 25))):
+        step(story, data.draw)
+    story.settle()
+    for watcher in story.watchers:
+        watcher.catch_up(story.screen)
+        if watcher.profile.jpeg_quality is None:
+            assert watcher.viewer.pixels() == story.truth()
+    # A JPEG area that stays still is sent again without loss.
+    while (due := story.screen.next_refinement()) is not None:
+        assert due <= story.now + 0.3
+        story.screen.refine(due)
+        for watcher in story.watchers:
+            watcher.catch_up(story.screen)
+    for watcher in story.watchers:
+        assert watcher.viewer.pixels() == story.truth()
+
+
+def step(story: Story, draw: st.DrawFn) -> None:
+    framebuffer, screen = story.framebuffer, story.screen
+    story.now += draw(st.sampled_from([0.01, 0.1, 0.5]))
+    match draw(st.sampled_from(["paint"] * 6 + ["send"] * 6 + ["join"] * 3 + RARE)):
+        case "paint":
+            # Several frames may reach the screen at once, when the last has already been painted.
+            story.pending.append(draw(operations(story)))
+            if draw(st.booleans()):
+                story.settle()
+        case "join":
+            story.settle()
+            profile = draw(st.sampled_from(PROFILES))
+            story.watchers.append(Watcher(profile, SimpleViewer(screen.width, screen.height)))
+        case "send":
+            for watcher in story.watchers:
+                if draw(st.booleans()):
+                    watcher.catch_up(screen)
+        case "quit" if story.watchers:
+            story.watchers.pop(draw(st.integers(0, len(story.watchers) - 1)))
+        case "resize":
+            for watcher in story.watchers:
+                watcher.catch_up(screen)  # a viewer at 0 is held to know the size
+            framebuffer.resize(draw(sides), draw(sides))
+            screen.resized(story.now)
+        case "refine":
+            screen.refine(story.now)
+        case _:
+            pass
+
+
+RARE = ["quit", "resize", "refine"]
