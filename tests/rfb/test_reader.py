@@ -1,0 +1,70 @@
+"""A parser is handed exactly what it asked for, however the stream was cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import RfbError
+from gateway.rfb.reader import Reader, Reading, skip
+
+
+def collect(sizes: list[int], into: list[bytes]) -> Reading[None]:
+    for size in sizes:
+        into.append(bytes((yield size)))
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.lists(st.integers(1, 20)))
+def test_any_split_hands_over_the_same_pieces(sizes: list[int], splits: list[int]) -> None:
+    stream = bytes(range(256)) * 10
+    stream = stream[: sum(sizes)]
+    expected = []
+    for at, size in zip([sum(sizes[:n]) for n in range(len(sizes))], sizes, strict=True):
+        expected.append(stream[at : at + size])
+    pieces: list[bytes] = []
+    reader = Reader(collect([*sizes, 1], pieces))
+    for size in [*splits, len(stream)]:
+        reader.feed(stream[:size])
+        stream = stream[size:]
+    if any(sizes):
+        assert pieces == expected
+
+
+def test_bytes_after_the_end_are_refused() -> None:
+    pieces: list[bytes] = []
+    reader = Reader(collect([2], pieces))
+    with pytest.raises(RfbError, match="none were expected"):
+        reader.feed(b"abc")
+    assert pieces == [b"ab"]
+
+
+def test_after_an_error_nothing_is_read() -> None:
+    def fail() -> Reading[None]:
+        yield 1
+        raise RfbError("no")
+
+    reader = Reader(fail())
+    with pytest.raises(RfbError, match="no"):
+        reader.feed(b"a")
+    with pytest.raises(RfbError, match="none were expected"):
+        reader.feed(b"b")
+
+
+def test_a_reused_buffer_does_not_change_what_is_held() -> None:
+    pieces: list[bytes] = []
+    reader = Reader(collect([4], pieces))
+    buffer = bytearray(b"ab")
+    reader.feed(buffer)
+    buffer[:] = b"cd"
+    reader.feed(memoryview(buffer))
+    assert pieces == [b"abcd"]
+
+
+def test_skipping_holds_no_more_than_a_step() -> None:
+    asked = []
+    skipping = skip(150, step=64)
+    asked.append(next(skipping))
+    asked.append(skipping.send(memoryview(b"")))
+    asked.append(skipping.send(memoryview(b"")))
+    assert asked == [64, 64, 22]
