@@ -1,0 +1,5 @@
+"""A hypervisor of our own, in process: three VMs whose screens are real RFB."""
+
+from gateway.backends.demo.hypervisor import DemoBackend, DemoHypervisor
+
+__all__ = ["DemoBackend", "DemoHypervisor"]
