@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from gateway.actions.authenticate import Session
+from gateway.actions.finding import visible_consent
+from gateway.actions.recording import Act, Decision, Party, deciding, stranger
 from gateway.actions.services import Services
-from gateway.policy.facts import Consent, EndCode
+from gateway.actions.still_allowed import GuestCheck, OperatorCheck, WatcherCheck
+from gateway.actions.tickets import NO_SUCH_TICKET, take_ticket
+from gateway.consoles.participants import Part, Participant, Rights
+from gateway.identity.secrets import digest_of
+from gateway.inventory import Machine
+from gateway.policy.consoles import NO_SUCH_LINK, VM_GONE, may_visit, may_watch, still_there
+from gateway.policy.facts import Consent, EndCode, Role
+from gateway.store import ConsoleRecord, Unit, new_id
 
-if TYPE_CHECKING:
-    from gateway.consoles.participants import Participant, Rights
-    from gateway.inventory import Machine
+_PARTS = {Role.TENANT: Part.TENANT, Role.ADMIN: Part.ADMIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +65,109 @@ async def admit(
 
     Raises: Refused (`NotRunning`: no operator has it open), NotFound, StoreUnavailable.
     """
-    raise NotImplementedError
+    party = credentials.actor if isinstance(credentials, Session) else stranger(address)
+    async with (
+        deciding(s, party, Act.ENTER_CONSOLE, target=consent_id, now=now) as d,
+        d.unit() as unit,
+    ):
+        match credentials:
+            case TicketSecret(secret):
+                return await _admit_operator(s, d, unit, secret, consent_id)
+            case VisitSecret(secret):
+                return await _admit_guest(s, d, unit, secret, consent_id)
+            case Session():
+                return await _admit_watcher(s, d, unit, credentials, consent_id)
+
+
+async def _admit_operator(
+    s: Services, d: Decision, unit: Unit, secret: str, consent_id: str
+) -> Admission:
+    bearer = await take_ticket(s, d, unit, secret, "ticket")
+    consent, grant = bearer.consent, bearer.grant
+    if consent.id != consent_id:
+        d.refuse(NO_SUCH_TICKET)
+    machine = _machine(s, d, consent)
+    opened = replace(grant, opened_at=grant.opened_at or d.now, last_seen_at=d.now)
+    await unit.grants.update(opened)
+    await _begin_record(unit, consent, d.now)
+    participant = Participant(
+        id=new_id(),
+        name=grant.operator,
+        role=Part.OPERATOR,
+        since=d.now,
+        account_id=grant.account_id,
+        sign_in_id=grant.sign_in_id,
+        grant_id=grant.id,
+    )
+    check = OperatorCheck(s, consent.id, machine, grant.id)
+    rights = Rights.VIEW | Rights.TYPE
+    _note(d, participant)
+    return Admission(participant, rights, consent, machine, check.why_not, check.left)
+
+
+async def _admit_watcher(
+    s: Services, d: Decision, unit: Unit, session: Session, consent_id: str
+) -> Admission:
+    actor = session.actor
+    consent = await visible_consent(d, unit, actor, consent_id, s.node)
+    grants = await unit.grants.for_consent(consent.id)
+    d.require(may_watch(actor, consent, grants, s.node, d.now))
+    machine = _machine(s, d, consent)
+    participant = Participant(
+        id=new_id(),
+        name=actor.name,
+        role=_PARTS[actor.role],
+        since=d.now,
+        account_id=actor.account_id,
+        sign_in_id=actor.sign_in_id,
+    )
+    check = WatcherCheck(s, consent.id, machine, actor.sign_in_id)
+    _note(d, participant)
+    return Admission(participant, Rights.VIEW, consent, machine, check.why_not, check.left)
+
+
+async def _admit_guest(
+    s: Services, d: Decision, unit: Unit, secret: str, consent_id: str
+) -> Admission:
+    visit = d.found(await unit.visits.by_digest(digest_of(secret)), NO_SUCH_LINK)
+    d.party = Party(visit.name, Part.GUEST.value, d.party.address)
+    link = d.found(await unit.links.get(visit.link_id), NO_SUCH_LINK)
+    consent = d.found(await unit.consents.get(visit.consent_id), NO_SUCH_LINK)
+    d.target = consent.resource_id
+    d.note(consent=consent.id, link=link.id, visit=visit.id)
+    if consent.id != consent_id:
+        d.refuse(NO_SUCH_LINK)
+    grants = await unit.grants.for_consent(consent.id)
+    d.require(may_visit(visit, link, consent, grants, d.now))
+    machine = _machine(s, d, consent)
+    participant = Participant(
+        id=new_id(),
+        name=visit.name,
+        role=Part.GUEST,
+        since=d.now,
+        visit_id=visit.id,
+        link_id=link.id,
+    )
+    check = GuestCheck(s, consent.id, machine, visit, link.id)
+    _note(d, participant)
+    return Admission(participant, Rights.VIEW, consent, machine, check.why_not, check.left)
+
+
+def _note(d: Decision, participant: Participant) -> None:
+    d.note(part=participant.role.value, participant=participant.id)
+
+
+def _machine(s: Services, d: Decision, consent: Consent) -> Machine:
+    """The machine that the consent was given for. Raises: Refused, when it is gone."""
+    machine = s.inventory.get(consent.resource_id)
+    d.require(still_there(consent, machine.vm if machine else None, s.node))
+    if machine is None:
+        d.refuse(VM_GONE)
+    return machine
+
+
+async def _begin_record(unit: Unit, consent: Consent, now: datetime) -> None:
+    """History has one record per console session: from the first operator in to the last out."""
+    records = await unit.sessions.for_consent(consent.id)
+    if all(record.ended_at is not None for record in records):
+        await unit.sessions.add(ConsoleRecord(new_id(), consent.id, opened_at=now))

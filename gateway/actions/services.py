@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from gateway.bus import Bus
+from gateway.consoles.participants import End
+from gateway.consoles.states import SessionView
+from gateway.identity import Identity
+from gateway.inventory import Machine
 from gateway.policy.facts import Vm
-
-if TYPE_CHECKING:
-    from gateway.consoles.registry import Registry
-    from gateway.identity import Identity
-    from gateway.inventory import Machine
-    from gateway.store import Store
-    from gateway.store.audit_chain import Checkpoint
+from gateway.store import Checkpoint, Store
 
 
 class Known(Protocol):
@@ -29,13 +27,33 @@ class Known(Protocol):
 
 
 class Misses(Protocol):
-    """Counts an address's wrong guesses of share-link and set-up secrets."""
+    """Counts an address's wrong guesses of share-link, set-up and hand-off secrets."""
 
     def check(self, address: str, now: datetime) -> None:
         """Raises: Throttled, when this address has guessed wrong too often."""
 
     def missed(self, address: str, now: datetime) -> None:
         """Note one wrong guess."""
+
+
+class LiveSession(Protocol):
+    """What the actions ask of a live console session."""
+
+    def view(self) -> SessionView:
+        """What it is doing, and who is there."""
+
+
+class LiveSessions(Protocol):
+    """What the actions ask of the registry of console sessions."""
+
+    def get(self, consent_id: str) -> LiveSession | None:
+        """The live session of that consent."""
+
+    def sessions(self) -> Collection[LiveSession]:
+        """All of them."""
+
+    def end(self, consent_id: str, end: End) -> None:
+        """End that consent's session, where there is one. Returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +64,7 @@ class Services:
     bus: Bus
     identity: Identity
     inventory: Known
-    registry: Registry
+    registry: LiveSessions
     misses: Misses
     node: str  # this node's name: operators see and open its consents only
     public_base: str  # scheme://host[:port], what links given to people begin with

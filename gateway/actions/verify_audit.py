@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from gateway.actions.recording import Act, deciding
 from gateway.actions.services import Services
+from gateway.policy.administration import may_administer
 from gateway.policy.facts import Actor
-
-if TYPE_CHECKING:
-    from gateway.store.audit_chain import Broken, Intact
+from gateway.store import Broken, Intact
 
 
 async def verify_audit(s: Services, actor: Actor, *, now: datetime) -> Intact | Broken:
     """Check the whole chain, against the head kept outside the store. Raises: Refused."""
-    raise NotImplementedError
+    async with deciding(s, actor, Act.VERIFY_AUDIT, target="audit", now=now) as d:
+        d.require(may_administer(actor))
+        checkpoint = s.checkpoint()
+        # A reading unit: a long log is checked without keeping any writer waiting.
+        async with s.store.reading() as unit:
+            result = await unit.audit.verify([checkpoint] if checkpoint else [])
+        async with d.unit():
+            d.note(intact=isinstance(result, Intact))
+            if isinstance(result, Broken):
+                d.note(first_broken=result.seq, why=result.why)
+        return result

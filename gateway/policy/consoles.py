@@ -32,6 +32,8 @@ STEP_UP_STALE = Deny("StepUpStale", "confirm again that it is you")
 STEP_UP_NEEDED = Deny("StepUpNeeded", "confirm that it is you to open this console")
 NOT_YOURS_TO_SHARE = Deny("NotYoursToShare", "an administrator watches, but does not share")
 LINK_FULL = Deny("LinkFull", "this link is full: as many people joined as it was made for")
+LINK_REVOKED = Deny("LinkRevoked", "the share link was revoked before")
+VM_GONE = Deny("VmGone", "the virtual machine was deleted or moved by its owner")
 NOT_RUNNING = Deny("NotRunning", "nobody has opened this console yet")
 NO_SUCH_LINK = Deny("NoSuchLink", "this link does not work any more", hidden=True)
 
@@ -63,8 +65,13 @@ def may_open_console(
         may_see(actor, consent, node),
         safelisted(actor.address, node, safelist),
         consent_active(consent, now),
-        _still_there(consent, vm, node),
+        still_there(consent, vm, node),
     )
+
+
+def still_there(consent: Consent, vm: Vm | None, node: str) -> Verdict:
+    """The VM that the consent was given for, served where the consent says."""
+    return unless(vm is None or vm.key != consent.vm_key or vm.node != node, VM_GONE)
 
 
 def grant_end(
@@ -122,9 +129,14 @@ def may_connect(
 def running(grants: Iterable[Grant], now: datetime) -> bool:
     """Whether an operator has the console open, or left it so briefly that they may return."""
     return any(
-        grant.opened_at is not None and grant.ended_at is None and not grant_lapsed(grant, now)
-        for grant in grants
+        grant.opened_at is not None and not grant_lapsed(grant, now)
+        for grant in open_grants(grants)
     )
+
+
+def open_grants(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    """Those that nobody has ended."""
+    return tuple(grant for grant in grants if grant.ended_at is None)
 
 
 def may_watch(
@@ -158,9 +170,8 @@ def grants_to_end(actor: Actor, grants: Iterable[Grant]) -> tuple[Grant, ...]:
     """The open grants that `actor` ends by ending the console session."""
     return tuple(
         grant
-        for grant in grants
-        if grant.ended_at is None
-        and (actor.role is not Role.CLOUDADMIN or grant.account_id == actor.account_id)
+        for grant in open_grants(grants)
+        if actor.role is not Role.CLOUDADMIN or grant.account_id == actor.account_id
     )
 
 
@@ -177,24 +188,14 @@ def may_share(
     )
 
 
-def may_redeem(link: ShareLink, consent: Consent, visits: int, now: datetime) -> Verdict:
-    """A link works until it or its consent ends, for as many browsers as it was made for."""
-    return all_of(_link_active(link, consent, now), unless(link.capacity <= visits, LINK_FULL))
+def may_revoke_link(actor: Actor, link: ShareLink, consent: Consent, node: str) -> Verdict:
+    """Whoever may see the consent may revoke its links, once."""
+    if isinstance(may_see(actor, consent, node), Deny) or link.consent_id != consent.id:
+        return NO_SUCH_LINK
+    return unless(link.revoked_at is not None, LINK_REVOKED)
 
 
-def may_visit(
-    visit: Visit, link: ShareLink, consent: Consent, grants: Iterable[Grant], now: datetime
-) -> Verdict:
-    """A guest watches while their visit, its link and its consent hold and the console is open."""
-    foreign = visit.link_id != link.id or visit.consent_id != consent.id
-    return all_of(
-        unless(foreign or visit.expires_at <= now, NO_SUCH_LINK),
-        _link_active(link, consent, now),
-        unless(not running(grants, now), NOT_RUNNING),
-    )
-
-
-def _link_active(link: ShareLink, consent: Consent, now: datetime) -> Verdict:
+def link_active(link: ShareLink, consent: Consent, now: datetime) -> Verdict:
     """One answer for every cause, so that a guess learns nothing."""
     dead = (
         link.consent_id != consent.id
@@ -205,11 +206,27 @@ def _link_active(link: ShareLink, consent: Consent, now: datetime) -> Verdict:
     return NO_SUCH_LINK if dead else ALLOW
 
 
-def _still_there(consent: Consent, vm: Vm | None, node: str) -> Verdict:
-    """The VM that the consent was given for, served where the consent says."""
-    if vm is None or vm.key != consent.vm_key or vm.node != node:
-        return Deny("VmGone", "the virtual machine was deleted or moved by its owner")
-    return ALLOW
+def may_redeem(link: ShareLink, consent: Consent, visits: int, now: datetime) -> Verdict:
+    """A link works until it or its consent ends, for as many browsers as it was made for."""
+    return all_of(link_active(link, consent, now), unless(link.capacity <= visits, LINK_FULL))
+
+
+def may_visit(
+    visit: Visit, link: ShareLink, consent: Consent, grants: Iterable[Grant], now: datetime
+) -> Verdict:
+    """A guest watches while their visit, its link and its consent hold and the console is open."""
+    foreign = visit.link_id != link.id or visit.consent_id != consent.id
+    return all_of(
+        unless(foreign or visit.expires_at <= now, NO_SUCH_LINK),
+        link_active(link, consent, now),
+        unless(not running(grants, now), NOT_RUNNING),
+    )
+
+
+def visit_end(visit: Visit, link: ShareLink, now: datetime) -> EndCode | None:
+    """Why a guest's visit is over, or None; the end of the consent is told apart before."""
+    over = link.revoked_at is not None or min(link.expires_at, visit.expires_at) <= now
+    return EndCode.LINK_REVOKED if over else None
 
 
 def _plain(address: str) -> IPv4Address | IPv6Address | None:

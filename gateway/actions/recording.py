@@ -1,0 +1,197 @@
+"""How every action decides: one question, one answer, one audit record in the same commit.
+
+An action refuses before it writes. What it wrote before a refusal is committed with the record of
+the refusal; only a ticket is used up that way, on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NoReturn, TypeVar
+
+from gateway.actions.services import Services
+from gateway.bus import Fact
+from gateway.consoles.participants import End
+from gateway.errors import GatewayError, NotFound, Refused, StoreUnavailable
+from gateway.policy.facts import Actor
+from gateway.policy.verdict import Deny, Verdict
+from gateway.store import AuditEntry, Unit
+
+T = TypeVar("T")
+Detail = str | int | bool | None
+
+
+class Act(StrEnum):
+    """What was asked for, as the audit log calls it."""
+
+    SIGN_IN = "sign_in"
+    SIGN_OUT = "sign_out"
+    END_SIGN_IN = "sign_in.end"
+    CREATE_ACCOUNT = "account.create"
+    DISABLE_ACCOUNT = "account.disable"
+    ENABLE_ACCOUNT = "account.enable"
+    ISSUE_SETUP_LINK = "account.setup_link"
+    LOOK_UP_SETUP_LINK = "setup.look_up"
+    FINISH_SETUP = "setup.finish"
+    ENABLE_SUBSCRIPTION = "subscription.enable"
+    DISABLE_SUBSCRIPTION = "subscription.disable"
+    GRANT_WORKSTATION = "workstation.grant"
+    REVOKE_WORKSTATION = "workstation.revoke"
+    REQUEST_CONSENT = "consent.request"
+    END_CONSENT = "consent.end"
+    OPEN_CONSOLE = "console.open"
+    ISSUE_TICKET = "console.ticket"
+    ISSUE_HANDOFF = "console.handoff"
+    REDEEM_HANDOFF = "console.take_over"
+    ENTER_CONSOLE = "console.enter"
+    ASK_CONTROL = "console.ask_control"
+    GIVE_CONTROL = "console.give_control"
+    END_SESSION = "console.end"
+    END_GRANT = "grant.end"
+    SHARE_CONSOLE = "link.create"
+    REVOKE_LINK = "link.revoke"
+    REDEEM_LINK = "link.redeem"
+    READ = "admin.read"
+    VERIFY_AUDIT = "audit.verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who asks, where it is no signed-in actor."""
+
+    name: str  # hostile text, unless it is the gateway itself
+    role: str
+    address: str
+
+
+GATEWAY = Party("gateway", "gateway", "")
+
+
+def stranger(address: str, name: str = "") -> Party:
+    """Somebody who has not proven who they are; `name` is what they claim."""
+    return Party(name, "anonymous", address)
+
+
+class Decision:
+    """One question to the gateway.
+
+    INVARIANT: it writes exactly one audit record, and its facts are published after the commit.
+    """
+
+    def __init__(
+        self, s: Services, party: Actor | Party, act: Act, target: str, now: datetime
+    ) -> None:
+        self._s = s
+        self.party = party
+        self.target = target
+        self.now = now
+        self._act = act
+        self._details: dict[str, Detail] = {}
+        self._facts: list[Fact] = []
+        self._left: list[tuple[str, End]] = []
+        self._recorded = False
+
+    def note(self, **details: Detail) -> None:
+        """Add to the audit record. Never a secret."""
+        self._details.update(details)
+
+    def require(self, verdict: Verdict) -> None:
+        """Raises: Refused, or NotFound where the actor may not know that the thing exists."""
+        if isinstance(verdict, Deny):
+            self.refuse(verdict)
+
+    def refuse(self, denial: Deny) -> NoReturn:
+        """Raises: Refused, or NotFound where the actor may not know that the thing exists."""
+        if denial.hidden:
+            self.note(denied=denial.code)
+            raise NotFound(denial.reason)
+        raise Refused(denial.code, denial.reason)
+
+    def found(self, thing: T | None, otherwise: Deny) -> T:
+        """`thing`. Raises: NotFound, in the words of the denial that hides one."""
+        if thing is None:
+            self.note(missing=True)
+            raise NotFound(otherwise.reason)
+        return thing
+
+    def drop(self) -> None:
+        """Nobody asked and nothing is left to decide: write no record."""
+        self._recorded = True
+
+    def publish(self, fact: Fact) -> None:
+        """Tell the bus, once this is committed."""
+        self._facts.append(fact)
+
+    def close_console(self, consent_id: str, end: End) -> None:
+        """End the live console session, once this is committed."""
+        self._left.append((consent_id, end))
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """The decision's unit of work; the audit record is the last thing in it."""
+        refusal: GatewayError | None = None
+        async with self._s.store.unit() as unit:
+            try:
+                yield unit
+            except StoreUnavailable:
+                raise
+            except GatewayError as error:
+                refusal = error
+            if not self._recorded:
+                await self.record(unit, refusal)
+        if refusal is not None:
+            raise refusal
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the audit record is written."""
+        return self._recorded
+
+    async def record(self, unit: Unit, refusal: GatewayError | None) -> None:
+        """Write the one audit record."""
+        self._recorded = True
+        party = self.party
+        await unit.audit.record(
+            AuditEntry(
+                at=self.now,
+                actor=party.name,
+                role=str(party.role),
+                address=party.address,
+                action=self._act.value,
+                target=self.target,
+                outcome="allowed" if refusal is None else "denied",
+                code=refusal.code if refusal else "",
+                reason=str(refusal) if refusal else "",
+                details=self._details,
+            )
+        )
+
+    def tell(self) -> None:
+        """Publish what was committed."""
+        for fact in self._facts:
+            self._s.bus.publish(fact)
+        for consent_id, end in self._left:
+            self._s.registry.end(consent_id, end)
+
+
+@asynccontextmanager
+async def deciding(
+    s: Services, party: Actor | Party, act: Act, *, target: str = "", now: datetime
+) -> AsyncIterator[Decision]:
+    """Decide one question. A refusal before, in or after the unit is recorded, then raised."""
+    decision = Decision(s, party, act, target, now)
+    try:
+        yield decision
+    except StoreUnavailable:
+        raise
+    except GatewayError as refusal:
+        if not decision.recorded:
+            async with s.store.unit() as unit:
+                await decision.record(unit, refusal)
+        raise
+    assert decision.recorded, "an action without a unit of work"
+    decision.tell()
