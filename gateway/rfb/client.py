@@ -140,6 +140,11 @@ class ClientConnection:
                 )
             )
 
+    def probe(self) -> None:
+        """Ask for one pixel anew: whoever is alive answers, however still the screen is."""
+        if self.ready:
+            self._send(outgoing.update_request(1, 1, incremental=False))
+
     @property
     def _screen(self) -> Updates:
         assert self._updates is not None, "the framebuffer exists once `ready`"

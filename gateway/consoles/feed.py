@@ -1,0 +1,172 @@
+"""What one viewer has been sent, wants and is owed. It merges, it never queues.
+
+INVARIANT: how far behind a viewer is costs one integer, the newest frame that it was sent.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from gateway.consoles.pacing import Pace
+from gateway.consoles.picture import Picture
+from gateway.rfb.messages import (
+    EncodingsChanged,
+    acknowledgements,
+    bell,
+    end_of_continuous_updates,
+    fence,
+    framebuffer_update,
+    led_state_rect,
+    pointer_shape_rect,
+    server_cut_text,
+)
+from gateway.rfb.screen import Profile
+from gateway.rfb.wire import RGBX, Encoding, FenceFlags, PixelFormat
+
+_NUMBER: Final = struct.Struct(">I")  # the payload of our fences
+# The echo says that the viewer has dealt with everything before it.
+_OURS: Final = FenceFlags.REQUEST | FenceFlags.BLOCK_BEFORE
+_ANSWERED: Final = FenceFlags.BLOCK_BEFORE | FenceFlags.BLOCK_AFTER | FenceFlags.SYNC_NEXT
+
+
+class Feed:
+    """One viewer's side of the picture; its methods return the bytes to send."""
+
+    def __init__(self, picture: Picture, *, takes_clipboard: Callable[[], bool]) -> None:
+        """`takes_clipboard`: whether the VM's clipboard is for this viewer, now."""
+        self._picture = picture
+        self._takes_clipboard = takes_clipboard
+        self._pace = Pace()
+        self._encodings: frozenset[int] = frozenset()
+        self._pixel_format = RGBX
+        self._profile = Profile()
+        self._sent = 0
+        self._size = picture.size  # what the viewer believes
+        self._requested = False
+        self._continuous = False
+        self._fences = False  # the viewer has proven that it echoes them
+        self._probe_due = False
+        self._cursor_version = -1
+        self._led: int | None = None
+        self._bells = picture.bells
+        self._clipboards = picture.clipboards
+        self._frames, self._frames_since, self._fps = 0, 0.0, 0.0
+
+    def greeted(self) -> tuple[int, int]:
+        """The viewer is about to be told the size."""
+        self._size = self._picture.size
+        return self._size
+
+    @property
+    def rtt(self) -> float | None:
+        """The newest round trip in seconds; None until one was measured."""
+        return self._pace.rtt
+
+    def fps(self, now: float) -> float:
+        """Updates per second, over a second or more."""
+        elapsed = now - self._frames_since
+        if 1.0 <= elapsed:
+            self._fps = self._frames / elapsed
+            self._frames, self._frames_since = 0, now
+        return self._fps
+
+    def overdue(self, now: float) -> float:
+        """For how many seconds the viewer has owed us an answer."""
+        return self._pace.overdue(now)
+
+    # What the viewer says
+
+    def requested(self, *, incremental: bool) -> None:
+        """It asks for what changed, or for everything (RFC 6143 §7.5.3)."""
+        self._requested = True
+        if not incremental:
+            self._sent = 0
+
+    def continue_updates(self, *, enable: bool) -> bytes:
+        """It wants to be sent updates unasked, or no longer (rfbproto)."""
+        was, self._continuous = self._continuous, enable
+        return end_of_continuous_updates() if was and not enable else b""
+
+    def format_changed(self, pixel_format: PixelFormat) -> None:
+        """It reads other pixels (RFC 6143 §7.5.1); this never reaches the upstream."""
+        self._pixel_format = pixel_format
+        self._choose()
+
+    def encodings_changed(self, message: EncodingsChanged) -> bytes:
+        """It reads other encodings; what it never offered before is acknowledged."""
+        self._encodings = frozenset(message.encodings)
+        self._choose()
+        return acknowledgements(message.new, *self._size)
+
+    def fence(self, flags: FenceFlags, payload: bytes, now: float) -> bytes:
+        """It echoes a fence of ours, or wants one echoed (rfbproto)."""
+        if flags & FenceFlags.REQUEST:
+            return fence(flags & _ANSWERED, payload)
+        self._fences = True
+        if len(payload) == _NUMBER.size:
+            self._pace.echoed(_NUMBER.unpack(payload)[0], now)
+        return b""
+
+    def probe(self) -> None:
+        """Measure the round trip, unless that is going on."""
+        self._probe_due = self._fences and not self._pace.waiting
+
+    # What the viewer is sent
+
+    async def next(self, clock: Callable[[], float]) -> bytes:
+        """What it wants, is owed and has room for; nothing where there is no such thing."""
+        if self._probe_due:
+            self._probe_due = False
+            return self._fence(0, clock())
+        if not (self._requested or self._continuous):
+            return b""
+        return self._asides() or await self._update(clock)
+
+    async def _update(self, clock: Callable[[], float]) -> bytes:
+        if self._fences and not self._pace.may_send():
+            return b""
+        sent, profile, size = self._sent, self._profile, self._picture.size
+        update = await self._picture.update_for(sent, profile, known_size=self._size)
+        if self._sent != sent or self._profile != profile:
+            return await self._update(clock)  # the viewer asked for something else meanwhile
+        if update is None:
+            return b""
+        self._sent = update.frame
+        # If the size changed while a thread encoded, tell it once more.
+        self._size = size if size == self._picture.size else (0, 0)
+        self._requested = False
+        self._frames += 1
+        return update.payload + self._fence(update.size, clock())
+
+    def _fence(self, size: int, now: float) -> bytes:
+        if not self._fences:
+            return b""
+        return fence(_OURS, _NUMBER.pack(self._pace.sent(size, now)))
+
+    def _asides(self) -> bytes:
+        """The pointer's shape, the lights, the bell and the clipboard, where they are new."""
+        picture, screen = self._picture, self._picture.screen
+        assert screen is not None
+        said = b""
+        if screen.cursor_version != self._cursor_version:
+            self._cursor_version = screen.cursor_version
+            shape = pointer_shape_rect(screen.cursor, self._encodings, self._pixel_format)
+            said += framebuffer_update(1, shape) if shape else b""
+        if picture.led != self._led and Encoding.QEMU_LED_STATE in self._encodings:
+            self._led = picture.led
+            said += framebuffer_update(1, led_state_rect(self._led or 0))
+        if picture.bells != self._bells:
+            self._bells = picture.bells
+            said += bell()
+        if picture.clipboards != self._clipboards:
+            self._clipboards = picture.clipboards
+            said += server_cut_text(picture.clipboard) if self._takes_clipboard() else b""
+        return said
+
+    def _choose(self) -> None:
+        profile = Profile.for_viewer(self._encodings, self._pixel_format)
+        if profile != self._profile:
+            # Whatever it was sent, it may not look as this profile would have it.
+            self._profile, self._sent = profile, 0

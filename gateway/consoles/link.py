@@ -1,0 +1,189 @@
+"""Keeps one upstream dialled for as long as its console session runs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol, TypeVar
+
+import structlog
+
+from gateway.consoles.ports import Clock, Progress, Upstream
+from gateway.consoles.states import STEPS, Connecting, ConsoleState, Live, Off, Reconnecting, Taken
+from gateway.errors import MachineOff, RfbError, UpstreamError, UpstreamRefused, UpstreamTaken
+from gateway.rfb.client import ClientConnection
+from gateway.rfb.events import Event
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds between the moments of a link's life."""
+
+    first_retry: float = 1.0
+    last_retry: float = 30.0
+    off: float = 15.0  # a VM that is turned off is asked again so gently
+    taken: float = 22.0  # whoever took the screen is disturbed at most three times a minute
+    refused: float = 10.0  # a wrong password said often may lock us out
+    quiet: float = 4.0  # an upstream that says nothing for so long is asked for a sign of life
+    dead: float = 5.0  # and has so long to give one
+    settled: float = 5.0  # a connection that lived so long counts as a success
+
+
+TIMING: Final = Timing()
+
+
+class Host(Protocol):
+    """The console session, as its link sees it."""
+
+    def became(self, state: ConsoleState) -> None:
+        """The link is doing something else."""
+
+    def opened(self, connection: ClientConnection) -> None:
+        """An upstream is there; input may go to it."""
+
+    def happened(self, events: Sequence[Event]) -> bool:
+        """The upstream did something; the result says whether a frame was among it."""
+
+    def lost(self) -> None:
+        """The upstream is gone."""
+
+
+class Link:
+    """Dials, pumps, and dials again. INVARIANT: at most one upstream is open."""
+
+    def __init__(
+        self,
+        dial: Callable[[Progress], Awaitable[Upstream]],
+        host: Host,
+        clock: Clock,
+        timing: Timing = TIMING,
+    ) -> None:
+        self._dial = dial
+        self._host = host
+        self._clock = clock
+        self._timing = timing
+        self._upstream: Upstream | None = None
+        self._attempt = 0
+        self._short_lives = 0
+        self._waiting = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled; the upstream is closed then."""
+        self._host.became(Connecting(STEPS[0], self._clock()))
+        while True:
+            error = await self._live_once()
+            delay = self._delay(error)
+            self._host.became(self._state(error, delay))
+            log.info("link.waits", why=error.code, delay=round(delay, 1), attempt=self._attempt)
+            try:
+                async with asyncio.timeout(delay):
+                    await self._waiting.wait()
+            except TimeoutError:
+                pass
+            self._waiting.clear()
+
+    def retry(self) -> None:
+        """Dial now rather than later."""
+        if self._upstream is None:
+            self._waiting.set()
+
+    def send(self, act: Callable[[ClientConnection], None]) -> None:
+        """Let `act` say something to the upstream, at once; nothing where there is none."""
+        if self._upstream is not None:
+            act(self._upstream.connection)
+            self._upstream.write(self._upstream.connection.data_to_send())
+
+    async def _live_once(self) -> UpstreamError | RfbError:
+        """One connection from dial to end; returns what ended it."""
+        loop = asyncio.get_running_loop()
+        try:
+            upstream = await self._dial(self._progressed)
+        except (UpstreamError, RfbError) as error:
+            self._short_lives = 0
+            return error
+        born, ended = loop.time(), UpstreamError("the hypervisor closed the connection")
+        try:
+            self._upstream = upstream
+            self._host.opened(upstream.connection)
+            await self._pump(upstream)
+            lost: UpstreamError | RfbError = ended
+        except (UpstreamError, RfbError) as error:
+            lost = error
+        finally:
+            self._upstream = None
+            self._host.lost()
+            await upstream.close()
+        settled = self._timing.settled <= loop.time() - born
+        self._short_lives = 0 if settled or lost is not ended else self._short_lives + 1
+        if settled:
+            self._attempt = 0
+        if 2 <= self._short_lives:
+            # Let in and shown out again: another client has the screen to itself.
+            return UpstreamTaken("another console client took the screen")
+        return lost
+
+    async def _pump(self, upstream: Upstream) -> None:
+        connection = upstream.connection
+        shown = self._happened(upstream.early, shown=False)
+        while data := await self._read(upstream):
+            events = connection.receive_data(data)
+            upstream.write(connection.data_to_send())
+            shown = self._happened(events, shown=shown)
+            await self._within(self._timing.dead, upstream.drain())
+
+    def _happened(self, events: Sequence[Event], *, shown: bool) -> bool:
+        frame = self._host.happened(events)
+        if frame and not shown:
+            self._host.became(Live(self._clock()))
+        return shown or frame
+
+    async def _read(self, upstream: Upstream) -> bytes:
+        """What comes next. Raises: UpstreamError where nothing comes though we asked for it."""
+        try:
+            async with asyncio.timeout(self._timing.quiet):
+                return await upstream.read()
+        except TimeoutError:
+            upstream.connection.probe()
+            upstream.write(upstream.connection.data_to_send())
+        return await self._within(self._timing.dead, upstream.read())
+
+    async def _within(self, seconds: float, awaited: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(seconds):
+                return await awaited
+        except TimeoutError:
+            raise UpstreamError("the hypervisor does not answer any more") from None
+
+    def _progressed(self, step: str) -> None:
+        if self._attempt == 0 and self._short_lives == 0:
+            self._host.became(Connecting(str(step), self._clock()))
+
+    def _delay(self, error: UpstreamError | RfbError) -> float:
+        timing = self._timing
+        self._attempt += 1
+        match error:
+            case MachineOff():
+                return timing.off
+            case UpstreamTaken():
+                return timing.taken
+            case _:
+                most = min(timing.last_retry, timing.first_retry * 2**self._attempt)
+                # Jitter, so that a node's sessions do not all dial in the same moment.
+                delay = random.uniform(most / 2, most)  # noqa: S311 - no secret
+                return max(delay, timing.refused) if isinstance(error, UpstreamRefused) else delay
+
+    def _state(self, error: UpstreamError | RfbError, delay: float) -> ConsoleState:
+        retry_at = self._clock() + timedelta(seconds=delay)
+        match error:
+            case MachineOff():
+                return Off(retry_at)
+            case UpstreamTaken():
+                return Taken(retry_at)
+            case _:
+                return Reconnecting(self._attempt, retry_at, error.code)

@@ -1,0 +1,133 @@
+"""What every viewer of one console session is shown. Nothing here leads to the upstream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gateway.rfb.events import (
+    Bell,
+    CursorChanged,
+    CutText,
+    Event,
+    FrameReceived,
+    LedState,
+    Ready,
+    Renamed,
+    Resized,
+    StartTls,
+)
+from gateway.rfb.framebuffer import Framebuffer
+from gateway.rfb.screen import Profile, Screen, Update
+from gateway.rfb.wire import Cursor
+
+# Encoding more pixels than this takes milliseconds: a thread does it, and keys do not wait.
+BIG_AREA: Final = 128 * 1024
+FEW_FRAMES: Final = 8
+
+
+class Picture:
+    """The screen, the pointer's shape, the keyboard's lights, the bell and the VM's clipboard.
+
+    It outlives upstreams: while there is none, it is the last one's.
+    """
+
+    def __init__(self) -> None:
+        self.screen: Screen | None = None
+        self.name = ""
+        self.led: int | None = None
+        self.bells = 0
+        self.clipboard = ""
+        self.clipboards = 0  # how many there were
+        self._incoming: Framebuffer | None = None
+        self._big_frame = 0  # the newest one that is much to encode
+        self._encoding = asyncio.Lock()
+        self._watchers: set[Callable[[], None]] = set()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height; zero before the first frame."""
+        return (self.screen.width, self.screen.height) if self.screen else (0, 0)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever there is something new to show."""
+        self._watchers.add(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._watchers.discard(changed)
+
+    def follow(self, framebuffer: Framebuffer, name: str, cursor: Cursor | None) -> None:
+        """Another upstream paints from now on; the old picture stays until its first frame."""
+        self._incoming, self.name, self.led = framebuffer, name, None
+        if self.screen is not None:
+            self.screen.cursor_changed(cursor)
+
+    def happened(self, events: Sequence[Event], now: float) -> bool:
+        """Take over what the upstream did; whether a frame was among it."""
+        frames = 0
+        for event in events:
+            match event:
+                case FrameReceived():
+                    self._painted(event, now)
+                    frames += 1
+                case _:
+                    self._noted(event, now)
+        if events:
+            self._tell()
+        return 0 < frames
+
+    def refine(self, now: float) -> None:
+        """Owe without loss what has been still for a while."""
+        if self.screen is not None and (frame := self.screen.refine(now)) is not None:
+            self._big_frame = frame
+            self._tell()
+
+    async def update_for(
+        self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None
+    ) -> Update | None:
+        """What a viewer is owed; see `Screen.update_for`."""
+        screen = self.screen
+        assert screen is not None, "viewers begin when there is a screen"
+        if self._big_frame <= sent and screen.frame - sent <= FEW_FRAMES:
+            return screen.update_for(sent, profile, known_size=known_size)
+        # One at a time: what one viewer has had encoded, the next finds ready.
+        async with self._encoding:
+            return await asyncio.to_thread(screen.update_for, sent, profile, known_size=known_size)
+
+    def _painted(self, frame: FrameReceived, now: float) -> None:
+        if self.screen is None:
+            assert self._incoming is not None, "frames come from an upstream that we follow"
+            self.screen, self._incoming = Screen(self._incoming), None
+            self._big_frame = self.screen.frame
+        elif self._incoming is not None:
+            self.screen.framebuffer, self._incoming = self._incoming, None
+            self._big_frame = self.screen.resized(now)
+        else:
+            number = self.screen.painted(frame.operations, now)
+            if BIG_AREA < sum(each.rect.area for each in frame.operations):
+                self._big_frame = number
+
+    def _noted(self, event: Event, now: float) -> None:
+        match event:
+            case Resized():
+                if self.screen is not None and self._incoming is None:
+                    self._big_frame = self.screen.resized(now)
+            case CursorChanged(cursor):
+                if self.screen is not None:
+                    self.screen.cursor_changed(cursor)
+            case LedState(state):
+                self.led = state
+            case Bell():
+                self.bells += 1
+            case CutText(text):
+                self.clipboard, self.clipboards = text, self.clipboards + 1
+            case Renamed(name):
+                self.name = name
+            case Ready() | StartTls() | FrameReceived():
+                pass
+
+    def _tell(self) -> None:
+        for changed in tuple(self._watchers):
+            changed()

@@ -1,0 +1,441 @@
+"""A console session: one upstream and its viewers, from dial to end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from gateway.consoles.arbiter import Arbiter, Inputs, KeyInput
+from gateway.consoles.input_port import InputPort
+from gateway.consoles.link import TIMING, Link, Timing
+from gateway.consoles.participants import End, Participant, Rights
+from gateway.consoles.picture import Picture
+from gateway.consoles.ports import Clock, Dial, Machine, StillAllowed, ViewerSocket
+from gateway.consoles.states import (
+    STEPS,
+    Connecting,
+    ConsoleState,
+    Ended,
+    ParticipantView,
+    SessionView,
+)
+from gateway.consoles.thumbnails import Thumbnails
+from gateway.consoles.viewer import Viewer
+from gateway.errors import StoreUnavailable
+from gateway.policy.facts import Consent, EndCode, Vm
+from gateway.rfb.client import ClientConnection
+from gateway.rfb.events import Event
+
+log = structlog.get_logger(__name__)
+
+OPERATOR_LINGER: Final = 120.0  # seconds that a session waits for its operator to come back
+CHECK_SECONDS: Final = 2.0  # between re-readings of the consent
+SLICE_SECONDS: Final = 0.25  # so late, at most, a deadline is noticed
+VIEW_SECONDS: Final = 2.0  # between views, for what changes all the time
+
+# Ends of one person's rights. They cut that person's viewers and leave the session to the others.
+PERSONAL: Final = frozenset(
+    {
+        EndCode.SIGN_IN_ENDED,
+        EndCode.LINK_REVOKED,
+        EndCode.WORKSTATION_REVOKED,
+        EndCode.LEFT,
+        EndCode.TOO_SLOW,
+        EndCode.MISBEHAVED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How patient a session is, in seconds."""
+
+    operator_linger: float = OPERATOR_LINGER
+    link: Timing = TIMING
+
+
+class _OverError(Exception):
+    """Ends the session's task group."""
+
+
+class ConsoleSession:
+    """One VM's console under one consent.
+
+    INVARIANT: it never outlives `consent.expires_at` by the gateway's clock, whatever the store
+    or the bus say.
+    """
+
+    def __init__(
+        self,
+        consent: Consent,
+        machine: Machine,
+        dial: Dial,
+        clock: Clock,
+        *,
+        still_allowed: StillAllowed | None = None,
+        waiting: Waiting | None = None,
+        after: ConsoleSession | None = None,
+    ) -> None:
+        """`still_allowed` re-reads the consent; `after` must have closed before this one dials."""
+        self.id = secrets.token_hex(8)
+        self.consent = consent
+        self.vm: Vm = machine.vm
+        self.opened_at = clock()
+        self.state: ConsoleState = Connecting(STEPS[0], self.opened_at)
+        self.still_allowed = still_allowed
+        self.closed = asyncio.Event()  # nothing of it is running, its upstream is closed
+        self._clock = clock
+        self._waiting = waiting or Waiting()
+        self._after = after
+        self._now = asyncio.get_running_loop().time
+        self._picture = Picture()
+        self._thumbnails = Thumbnails(self._picture)
+        self._arbiter = Arbiter()
+        self._link = Link(lambda progress: dial(machine, progress), self, clock, self._waiting.link)
+        self._viewers: dict[str, Viewer] = {}
+        self._control_since: datetime | None = None
+        self._operator_left_at: datetime | None = self.opened_at
+        self._alone_since: float | None = self._now()
+        self._ended = asyncio.Event()
+        self._recheck = asyncio.Event()
+        self._news = asyncio.Event()
+        self._refinable = asyncio.Event()
+
+    # For everyone
+
+    @property
+    def end(self) -> End | None:
+        """Why it ended; None while it runs."""
+        return self.state.end if isinstance(self.state, Ended) else None
+
+    def view(self) -> SessionView:
+        """What it looks like now; may be shown to any participant."""
+        width, height = self._picture.size
+        return SessionView(
+            id=self.id,
+            consent_id=self.consent.id,
+            vm=self.vm.name,
+            resource_id=self.vm.resource_id,
+            state=self.state,
+            opened_at=self.opened_at,
+            ends_at=self.consent.expires_at,
+            at=self._clock(),
+            width=width,
+            height=height,
+            controller=self._arbiter.controller,
+            control_since=self._control_since,
+            operator_left_at=self._operator_left_at,
+            participants=tuple(self._view_of(viewer) for viewer in self._viewers.values()),
+        )
+
+    async def changes(self) -> AsyncIterator[SessionView]:
+        """A view now, and another whenever something changed; the last one says how it ended."""
+        last: SessionView | None = None
+        while True:
+            news = self._news
+            view = self.view()
+            if last is None or replace(view, at=last.at) != last:
+                last = view
+                yield view
+            if self.end is not None:
+                return
+            try:
+                async with asyncio.timeout(VIEW_SECONDS):
+                    await news.wait()
+            except TimeoutError:
+                continue
+
+    async def thumbnail(self, max_width: int) -> bytes:
+        """A JPEG of the screen. Raises: NotFound where there is no picture."""
+        return await self._thumbnails.get(max_width)
+
+    def participants(self) -> tuple[Participant, ...]:
+        """Who is connected."""
+        return tuple(viewer.participant for viewer in self._viewers.values())
+
+    async def attach(
+        self,
+        participant: Participant,
+        rights: Rights,
+        socket: ViewerSocket,
+        *,
+        still_allowed: StillAllowed,
+    ) -> End:
+        """Serve a viewer until its end, and return it.
+
+        The viewer is registered before anything is awaited, and `still_allowed` is asked before
+        its first frame. A tab that comes back under its old id takes its own place.
+        """
+        viewer = self._seat(participant, rights, socket, still_allowed)
+        try:
+            return await viewer.run()
+        finally:
+            self._unseat(viewer)
+
+    # Control
+
+    def ask_control(self, participant_id: str) -> bool:
+        """Ask for control; True if it was given at once.
+
+        It is when nobody has it, or the same person has it in another tab. Else the one in
+        control is shown the question.
+        """
+        viewer, holder = self._viewers.get(participant_id), self._controlling()
+        if viewer is None or not viewer.may_type:
+            return False
+        if holder is not None and _same_person(holder, viewer):
+            return self.give_control(participant_id)
+        before = self._arbiter.controller
+        given = self._arbiter.ask(participant_id)
+        self._controlled(before)
+        return given
+
+    def give_control(self, participant_id: str | None) -> bool:
+        """Give control to someone who may type, or to nobody; what was held goes up first."""
+        before = self._arbiter.controller
+        self._tell(self._arbiter.give(participant_id))
+        self._controlled(before)
+        return self._arbiter.controller == participant_id
+
+    def retry(self) -> None:
+        """Dial now rather than later."""
+        self._link.retry()
+
+    # Ends
+
+    def finish(self, end: End) -> None:
+        """End it now: every viewer is cut, every key goes up. The first reason counts."""
+        if self.end is not None:
+            return
+        self._tell(self._arbiter.give(None))
+        self.became(Ended(end))
+        for viewer in self._viewers.values():
+            viewer.cut(end)
+        self._ended.set()
+        log.info("console.ended", session=self.id, code=end.code.value)
+
+    def cut_viewers(self, predicate: Callable[[Participant], bool], end: End) -> int:
+        """Cut every viewer whose participant `predicate` names; returns how many."""
+        named = [v for v in self._viewers.values() if predicate(v.participant)]
+        for viewer in named:
+            self._tell(self._arbiter.leave(viewer.participant.id))
+            viewer.cut(end)
+        return len(named)
+
+    def check_now(self) -> None:
+        """Re-read the consent, and every viewer's right, at once."""
+        self._recheck.set()
+        for viewer in self._viewers.values():
+            viewer.check_now()
+
+    async def run(self) -> None:
+        """Live until the end. The registry runs this, once."""
+        try:
+            if self._after is not None:
+                await self._after.closed.wait()
+                self._after = None
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._wait_for_end(), name="console: end")
+                tasks.create_task(self._link.run(), name="console: upstream")
+                tasks.create_task(self._watch_deadlines(), name="console: deadlines")
+                tasks.create_task(self._keep_allowed(), name="console: consent")
+                tasks.create_task(self._refine(), name="console: refinement")
+        except* _OverError:
+            pass
+        finally:
+            self._finish("RESTARTING", "the gateway failed")
+            self._thumbnails.forget()
+            self._picture.screen = None
+            self.closed.set()
+
+    # The link's host
+
+    def became(self, state: ConsoleState) -> None:
+        """The link is doing something else."""
+        if self.end is None:
+            self.state = state
+            self._changed()
+
+    def opened(self, connection: ClientConnection) -> None:
+        """An upstream is there; input may go to it."""
+        self._picture.follow(connection.framebuffer, connection.name, connection.cursor)
+        self._tell(self._arbiter.restored())
+
+    def happened(self, events: Sequence[Event]) -> bool:
+        """The upstream did something."""
+        before = self._picture.size
+        frame = self._picture.happened(events, self._now())
+        if frame:
+            self._refinable.set()
+        if before != self._picture.size:
+            self._changed()
+        return frame
+
+    def lost(self) -> None:
+        """The upstream is gone: what is typed now is dropped."""
+        self._arbiter.lost()
+
+    # Tasks
+
+    async def _wait_for_end(self) -> None:
+        await self._ended.wait()
+        raise _OverError
+
+    async def _watch_deadlines(self) -> None:
+        """The consent's end by the gateway's clock, and the operator's return."""
+        while True:
+            left = (self.consent.expires_at - self._clock()).total_seconds()
+            if left <= 0:
+                self._finish("EXPIRED", "the consent has run out")
+            if self._alone_since is not None:
+                lonely = self._now() - self._alone_since
+                if self._waiting.operator_linger <= lonely:
+                    self._finish("LEFT", "the operator left")
+            await asyncio.sleep(max(0.0, min(left, SLICE_SECONDS)))
+
+    async def _keep_allowed(self) -> None:
+        while True:
+            self._recheck.clear()
+            try:
+                code = await self.still_allowed() if self.still_allowed else None
+                if code is not None and code not in PERSONAL:
+                    self._finish(code.name, "the consent has ended")
+            except StoreUnavailable:
+                # Fail closed elsewhere; what is live runs on to its deadline.
+                log.warning("console.not_rechecked", session=self.id)
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._recheck.wait()
+            except TimeoutError:
+                continue
+
+    async def _refine(self) -> None:
+        while True:
+            await self._refinable.wait()
+            self._refinable.clear()
+            while (screen := self._picture.screen) and (due := screen.next_refinement()):
+                # No oftener than this: on a moving screen there is always something due.
+                await asyncio.sleep(max(0.1, due - self._now()))
+                self._picture.refine(self._now())
+
+    # Parts
+
+    def _seat(
+        self,
+        participant: Participant,
+        rights: Rights,
+        socket: ViewerSocket,
+        still_allowed: StillAllowed,
+    ) -> Viewer:
+        before, may_type = self._arbiter.controller, Rights.TYPE in rights
+        returning = self._make_room(participant)
+        if participant.id in self._viewers:
+            participant = replace(participant, id=secrets.token_hex(8))
+        port = self._port(participant.id) if may_type else None
+        viewer = Viewer(
+            participant,
+            socket,
+            self._picture,
+            input_port=port,
+            still_allowed=still_allowed,
+            clock=self._clock,
+        )
+        self._viewers[participant.id] = viewer
+        if may_type:
+            self._arbiter.join(participant.id)
+            self._operator_left_at = self._alone_since = None
+            if returning:
+                self._tell(self._arbiter.give(participant.id))
+        self._controlled(before)
+        if self.end is not None:
+            viewer.cut(self.end)
+        return viewer
+
+    def _make_room(self, participant: Participant) -> bool:
+        """Cut this tab's earlier connection, if it has one; whether that one had control."""
+        old = self._viewers.get(participant.id)
+        if old is None or not _same_account(old.participant, participant):
+            return False
+        had_control = self._arbiter.controller == participant.id
+        self._tell(self._arbiter.leave(participant.id))
+        del self._viewers[participant.id]
+        old.cut(End(EndCode.LEFT, "gateway", "this tab connected again", self._clock()))
+        return had_control
+
+    def _port(self, participant_id: str) -> InputPort:
+        return InputPort(participant_id, self._arbiter, self._tell, self._paste)
+
+    def _unseat(self, viewer: Viewer) -> None:
+        if self._viewers.get(viewer.participant.id) is not viewer:
+            return
+        before = self._arbiter.controller
+        self._tell(self._arbiter.leave(viewer.participant.id))
+        del self._viewers[viewer.participant.id]
+        if viewer.may_type and not any(v.may_type for v in self._viewers.values()):
+            self._operator_left_at, self._alone_since = self._clock(), self._now()
+        self._controlled(before)
+
+    def _tell(self, inputs: Inputs) -> None:
+        """Say it to the upstream now, before any pixel is looked at."""
+        if inputs:
+            self._link.send(lambda connection: _say(connection, inputs))
+
+    def _paste(self, text: str) -> None:
+        self._link.send(lambda connection: connection.send_cut_text(text))
+
+    def _controlling(self) -> Viewer | None:
+        return self._viewers.get(self._arbiter.controller or "")
+
+    def _controlled(self, before: str | None) -> None:
+        """Note since when somebody else has control, and tell."""
+        if self._arbiter.controller != before:
+            self._control_since = self._clock() if self._arbiter.controller else None
+        self._changed()
+
+    def _finish(self, code: str, reason: str) -> None:
+        self.finish(End(EndCode[code], "gateway", reason, self._clock()))
+
+    def _changed(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _view_of(self, viewer: Viewer) -> ParticipantView:
+        who, holder = viewer.participant, self._controlling()
+        rtt = viewer.feed.rtt
+        return ParticipantView(
+            id=who.id,
+            name=who.name,
+            role=who.role,
+            since=who.since,
+            may_type=viewer.may_type,
+            controls=holder is viewer,
+            asks=who.id in self._arbiter.asking,
+            elsewhere=viewer.may_type
+            and holder is not None
+            and holder is not viewer
+            and _same_person(holder, viewer),
+            rtt_ms=None if rtt is None else round(rtt * 1000, 1),
+            fps=round(viewer.feed.fps(self._now()), 1),
+        )
+
+
+def _say(connection: ClientConnection, inputs: Inputs) -> None:
+    for each in inputs:
+        if isinstance(each, KeyInput):
+            connection.send_key(each.down, each.keysym, each.scancode)
+        else:
+            connection.send_pointer(each.x, each.y, each.buttons)
+
+
+def _same_person(one: Viewer, other: Viewer) -> bool:
+    return _same_account(one.participant, other.participant)
+
+
+def _same_account(one: Participant, other: Participant) -> bool:
+    return one.account_id is not None and one.account_id == other.account_id

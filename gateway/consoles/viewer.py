@@ -1,0 +1,292 @@
+"""One viewer: its RFB conversation, its share of the picture, its end.
+
+A viewer holds the picture and, only if it may type, an input port. INVARIANT: a viewer without an
+input port has no reference that leads to the upstream: read-only by construction, not by a check.
+INVARIANT: what is kept for a viewer does not grow with how far behind it is: the number of the
+frame that it was last sent, and at most `MAX_REPLIES` bytes of answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from gateway.consoles.arbiter import KeyInput, PointerInput
+from gateway.consoles.feed import Feed
+from gateway.consoles.input_port import InputPort
+from gateway.consoles.pacing import Allowance
+from gateway.consoles.participants import End, Participant
+from gateway.consoles.picture import Picture
+from gateway.consoles.ports import Clock, StillAllowed, ViewerGone, ViewerSocket
+from gateway.errors import RfbError, StoreUnavailable
+from gateway.policy.facts import EndCode
+from gateway.rfb.messages import (
+    ContinuousUpdates,
+    CutText,
+    EncodingsChanged,
+    Fence,
+    FormatChanged,
+    Initialised,
+    Key,
+    Message,
+    Pointer,
+    PowerRequested,
+    ResizeRequested,
+    UpdateRequested,
+)
+from gateway.rfb.server import ServerConnection
+
+log = structlog.get_logger(__name__)
+
+CHECK_SECONDS: Final = 2.0  # between re-readings of the store
+STALL_SECONDS: Final = 15.0  # for so long a viewer may take nothing
+PROBE_SECONDS: Final = 5.0  # between measurements of a quiet link
+MAX_VIOLATIONS: Final = 10
+MAX_REPLIES: Final = 64 * 1024
+CHUNK: Final = 64 * 1024  # bytes per WebSocket message
+
+MESSAGE_RATE: Final = 1000.0  # messages a second of whatever kind
+_LIGHT: Final = 1 / 1024  # a byte's share of a message, against floods of large ones
+
+
+class _OverError(Exception):
+    """Ends the viewer's task group."""
+
+
+class Viewer:
+    """Serves one socket until it leaves or is cut."""
+
+    def __init__(
+        self,
+        participant: Participant,
+        socket: ViewerSocket,
+        picture: Picture,
+        *,
+        input_port: InputPort | None,
+        still_allowed: StillAllowed,
+        clock: Clock,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.participant = participant
+        self.end: End | None = None
+        self.feed = Feed(picture, takes_clipboard=self._takes_clipboard)
+        self._now = loop.time
+        self._socket = socket
+        self._picture = picture
+        self._input = input_port
+        self._still_allowed = still_allowed
+        self._clock = clock
+        self._connection: ServerConnection | None = None
+        self._replies = bytearray()
+        self._room = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._recheck = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._sending_since: float | None = None
+        self._violations = 0
+        self._messages = Allowance(MESSAGE_RATE, MESSAGE_RATE, self._now())
+
+    @property
+    def may_type(self) -> bool:
+        """Whether it could be given control."""
+        return self._input is not None
+
+    def _takes_clipboard(self) -> bool:
+        # What the operator copies in the VM is not for those who watch.
+        return self._input is not None and self._input.controls
+
+    async def run(self) -> End:
+        """Serve until the end, and return it. The socket is closed then."""
+        self._picture.watch(self._wake.set)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                # A task of its own: the sender may be stuck on a full socket.
+                tasks.create_task(self._wait_for_end(), name="viewer: end")
+                tasks.create_task(self._receive(), name="viewer: receive")
+                tasks.create_task(self._send(), name="viewer: send")
+                tasks.create_task(self._keep_allowed(), name="viewer: allowed")
+                tasks.create_task(self._keep_moving(), name="viewer: stalls")
+        except* _OverError:
+            pass
+        finally:
+            self._picture.unwatch(self._wake.set)
+            if self._input is not None:
+                self._input.close()
+        assert self.end is not None
+        return self.end
+
+    def cut(self, end: End) -> None:
+        """End it, now; the first reason counts."""
+        if self.end is None:
+            self.end = end
+            self._ended.set()
+
+    def check_now(self) -> None:
+        """Re-read the store at once."""
+        self._recheck.set()
+
+    def _stop(self, code: EndCode, reason: str) -> None:
+        self.cut(End(code, "gateway", reason, self._clock()))
+
+    async def _wait_for_end(self) -> None:
+        await self._ended.wait()
+        assert self.end is not None
+        await self._socket.cut(self.end)
+        raise _OverError
+
+    # Rights
+
+    async def _keep_allowed(self) -> None:
+        while True:
+            self._recheck.clear()
+            try:
+                await self._check()
+            except StoreUnavailable:
+                # Live viewers go on to the deadline that the session knows.
+                log.warning("viewer.not_rechecked", viewer=self.participant.id)
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._recheck.wait()
+            except TimeoutError:
+                continue
+
+    async def _check(self) -> None:
+        code = await self._still_allowed()
+        if code is not None:
+            self.cut(End(code, "gateway", "the right to watch has ended", self._clock()))
+
+    async def _admit(self) -> None:
+        """Registered by now: a revocation either found this viewer, or is found here."""
+        try:
+            await self._check()
+        except StoreUnavailable:
+            self._stop(EndCode.RESTARTING, "the store cannot be reached")
+        if self.end is not None:
+            raise ViewerGone
+
+    # Out
+
+    async def _send(self) -> None:
+        try:
+            await self._admit()
+            await self._greet()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self.end is None and (data := await self._next()):
+                    await self._write(data)
+        except ViewerGone:
+            self._stop(EndCode.LEFT, "the viewer left")
+        except RfbError as error:
+            self._stop(EndCode.MISBEHAVED, str(error))
+
+    async def _greet(self) -> None:
+        """Begin once there is a first frame, so that the size is right from the start."""
+        while self._picture.screen is None:
+            self._wake.clear()
+            await self._wake.wait()
+        self._connection = ServerConnection(*self.feed.greeted(), self._picture.name)
+        await self._write(self._connection.data_to_send())
+
+    async def _next(self) -> bytes:
+        """What to send now: answers first, then the newest picture."""
+        assert self._connection is not None
+        self._replies += self._connection.data_to_send()
+        if self._replies:
+            data = bytes(self._replies)
+            self._replies.clear()
+            self._room.set()
+            return data
+        if not self._connection.running:
+            return b""
+        return await self.feed.next(self._now)
+
+    async def _write(self, data: bytes) -> None:
+        for at in range(0, len(data), CHUNK):
+            if self.end is not None:
+                raise ViewerGone
+            self._sending_since = self._now()
+            await self._socket.send(data[at : at + CHUNK] if CHUNK < len(data) else data)
+            self._sending_since = None
+
+    async def _keep_moving(self) -> None:
+        """Cut a viewer that takes nothing; measure a link on which nothing moves."""
+        probed = self._now()
+        while True:
+            await asyncio.sleep(1)
+            now = self._now()
+            if STALL_SECONDS < max(now - (self._sending_since or now), self.feed.overdue(now)):
+                self._stop(EndCode.TOO_SLOW, "the viewer took nothing for 15 s")
+            if PROBE_SECONDS <= now - probed:
+                probed = now
+                self.feed.probe()
+                self._wake.set()
+
+    # In
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                data = await self._socket.receive()
+                wait = self._messages.spend(1 + len(data) * _LIGHT, self._now())
+                if self._connection is None:
+                    if data:
+                        raise RfbError("the viewer spoke before it was greeted")
+                else:
+                    await self._hear(self._connection.receive_data(data))
+                if wait:
+                    await asyncio.sleep(wait)
+        except ViewerGone:
+            self._stop(EndCode.LEFT, "the viewer left")
+        except RfbError as error:
+            self._stop(EndCode.MISBEHAVED, str(error))
+
+    async def _hear(self, messages: list[Message]) -> None:
+        for message in messages:
+            if wait := self._heard(message):
+                # Back-pressure: keys are delayed, never dropped.
+                await asyncio.sleep(wait)
+        self._wake.set()
+        while MAX_REPLIES < len(self._replies):
+            self._room.clear()
+            await self._room.wait()
+
+    def _heard(self, message: Message) -> float:
+        """Act on a message, input at once; returns for how long to hear no more."""
+        match message:
+            case Key() | Pointer() | CutText() | PowerRequested():
+                return self._typed(message)
+            case UpdateRequested(incremental):
+                self.feed.requested(incremental=incremental)
+            case ContinuousUpdates(enable):
+                self._replies += self.feed.continue_updates(enable=enable)
+            case FormatChanged(pixel_format):
+                self.feed.format_changed(pixel_format)
+            case EncodingsChanged():
+                self._replies += self.feed.encodings_changed(message)
+            case Fence(flags, payload):
+                self._replies += self.feed.fence(flags, payload, self._now())
+            case Initialised() | ResizeRequested():
+                pass
+        return 0.0
+
+    def _typed(self, message: Key | Pointer | CutText | PowerRequested) -> float:
+        if self._input is None:
+            self._violated()
+            return 0.0
+        match message:
+            case Key(down, keysym, scancode):
+                return self._input.key(KeyInput(down, keysym, scancode))
+            case Pointer(x, y, buttons):
+                return self._input.pointer(PointerInput(x, y, buttons))
+            case CutText(text):
+                return self._input.cut_text(text)
+            case PowerRequested():
+                return 0.0  # never offered
+
+    def _violated(self) -> None:
+        self._violations += 1
+        if MAX_VIOLATIONS < self._violations:
+            self._stop(EndCode.MISBEHAVED, "this viewer may only watch")
