@@ -69,14 +69,22 @@ def _is_in(address: str, networks: Networks) -> bool:
         return False
 
 
-async def session_of(request: web.Request) -> Session:
-    """The sign-in behind a cookie, else behind a bearer token. Raises: NotSignedIn."""
+async def session_of(request: web.Request, *, touch: bool = True) -> Session:
+    """The sign-in behind a cookie, else behind a bearer token. Raises: NotSignedIn.
+
+    `touch=False` for what a page asks by itself: an open tab keeps nobody signed in.
+    """
     if session := request.get(_SESSION):
         return session
     services = request.app[SERVICES]
     secret, kind = _presented(request)
     session = await authenticate(
-        services, secret, kind=kind, address=client_address(request), now=services.clock()
+        services,
+        secret,
+        kind=kind,
+        address=client_address(request),
+        now=services.clock(),
+        touch=touch,
     )
     request[_SESSION] = session
     return session

@@ -1,1 +1,70 @@
-"""EDGE: one file per page."""
+"""EDGE: the pages. One file per page; each hands finished values to its template."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from gateway.assets import STATIC
+from gateway.web import (
+    accounts,
+    audit,
+    connect,
+    console,
+    console_acts,
+    console_events,
+    endings,
+    join,
+    operator,
+    picture,
+    safelist,
+    setting_up,
+    sign_in,
+    sign_ins,
+    step_up,
+    subscriptions,
+    tenant,
+    wall,
+)
+from gateway.web.csrf import csrf
+from gateway.web.headers import add_headers
+from gateway.web.problems import problems
+from gateway.web.rendering import set_up_templates
+
+PAGES = (
+    sign_in,
+    setting_up,
+    connect,
+    join,
+    operator,
+    step_up,
+    console,
+    console_acts,
+    console_events,
+    picture,
+    endings,
+    tenant,
+    wall,
+    subscriptions,
+    safelist,
+    accounts,
+    sign_ins,
+    audit,
+)
+
+
+def routes() -> list[web.AbstractRouteDef]:
+    """Every page's routes, and the static files."""
+    found: list[web.AbstractRouteDef] = [route for page in PAGES for route in page.routes()]
+    return [*found, web.static("/static", STATIC)]
+
+
+def middlewares() -> list[Middleware]:
+    """What `routes` need around them; the API's paths are left alone."""
+    return [problems, csrf]
+
+
+def set_up(app: web.Application) -> None:
+    """Give `app` the templates, and every answer of it the headers of the policy."""
+    set_up_templates(app)
+    app.on_response_prepare.append(add_headers)

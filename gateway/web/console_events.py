@@ -1,0 +1,136 @@
+"""What the console page is told while it is open: the consent, the session, who of them it is.
+
+Server-sent events. A page asks no more than this; what it may see is judged again all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+
+from gateway.actions.authenticate import authenticate
+from gateway.edge import SERVICES, SIGN_IN_COOKIE, client_address
+from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
+from gateway.policy.consents import consent_end
+from gateway.policy.facts import EndCode
+from gateway.web.access import Access, access_of, consent_json, no_access_json
+from gateway.web.live import own_participants, view_of
+from gateway.web.shown import milliseconds
+
+LOOK_EVERY: Final = 0.25  # seconds between looks at the session
+FIGURES_EVERY: Final = 4  # looks between events that only bring fresh figures and the time
+JUDGE_EVERY: Final = 8  # looks between readings of the store
+RETRY: Final = 2000  # milliseconds until a page whose events broke off asks again
+SEND_SECONDS: Final = 20.0
+
+
+def routes() -> list[web.RouteDef]:
+    return [web.get("/consoles/{consent_id}/events", events)]
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    access = await access_of(request, request.match_info["consent_id"], touch=False)
+    response = EventSourceResponse(send_timeout=SEND_SECONDS)
+    response.headers["Cache-Control"] = "no-store"
+    await response.prepare(request)
+    async with response:
+        async for view in _views(request, access):
+            try:
+                await response.send(json.dumps(view), event="view", retry=RETRY)
+            except (ConnectionError, TimeoutError):
+                break
+    return response
+
+
+async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str, Any]]:
+    """A view whenever it changed, and once a second; the last one tells the end."""
+    told, look = None, 0
+    while True:
+        if look % JUDGE_EVERY == 0 or _ended(request, access):
+            view, over = await _judged(request, access)
+        else:
+            view, over = _view(request, access), False
+        essence = _essence(view)
+        if over or essence != told or look % FIGURES_EVERY == 0:
+            told = essence
+            yield view
+        if over:
+            return
+        look += 1
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _ended(request: web.Request, access: Access) -> bool:
+    """Whether the session or the consent has just ended: then the store is read at once."""
+    services = request.app[SERVICES]
+    session = view_of(services, access.consent.id)
+    expired = consent_end(access.consent, services.clock()) is not None
+    return expired or (session is not None and session.state.name == "ended")
+
+
+async def _judged(request: web.Request, access: Access) -> tuple[dict[str, Any], bool]:
+    """The view by what the store says now, and whether it is the last."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    try:
+        fresh = await _again(request, access)
+    except NotSignedIn:
+        return _shut_out(access, EndCode.SIGN_IN_ENDED, now), True
+    except NotFound:
+        return _shut_out(access, EndCode.LINK_REVOKED, now), True
+    except StoreUnavailable:
+        # The stream itself fails closed at the deadline; this only tells about it.
+        return _view(request, access), False
+    view = _view(request, fresh)
+    return view, not view["consent"]["active"]
+
+
+async def _again(request: web.Request, access: Access) -> Access:
+    """The same access, read again: the request's own cookie, nothing remembered."""
+    services = request.app[SERVICES]
+    if access.session is not None:
+        await authenticate(
+            services,
+            request.cookies.get(SIGN_IN_COOKIE, ""),
+            kind="browser",
+            address=client_address(request),
+            now=services.clock(),
+            touch=False,
+        )
+    return await access_of(request, access.consent.id, touch=False)
+
+
+def _view(request: web.Request, access: Access) -> dict[str, Any]:
+    services = request.app[SERVICES]
+    session = view_of(services, access.consent.id)
+    return {
+        "now": milliseconds(services.clock()),
+        "consent": consent_json(access, services.clock()),
+        "session": session.as_json() if session is not None else None,
+        "you": own_participants(services, access),
+    }
+
+
+def _shut_out(access: Access, code: EndCode, now: datetime) -> dict[str, Any]:
+    ends_at = milliseconds(access.consent.expires_at)
+    consent = no_access_json(code, ends_at, now.isoformat())
+    return {"now": milliseconds(now), "consent": consent, "session": None, "you": []}
+
+
+def _essence(view: dict[str, Any]) -> Any:
+    """A view without what changes all the time."""
+    session = view["session"]
+    if session is None:
+        return view["consent"], None, view["you"]
+    people = [
+        {key: value for key, value in person.items() if key not in {"rtt_ms", "fps"}}
+        for person in session["participants"]
+    ]
+    still = {key: value for key, value in session.items() if key not in {"at", "participants"}}
+    return view["consent"], still, people, view["you"]
