@@ -1,1 +1,5 @@
 """EDGE: the viewer's WebSocket."""
+
+from gateway.viewing.stream import routes
+
+__all__ = ["routes"]

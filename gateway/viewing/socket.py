@@ -1,0 +1,106 @@
+"""One viewer's WebSocket as a byte stream that can be cut however stuck it is.
+
+Seen with aiohttp 3.14.5: after `transport.abort()` alone a stalled viewer still reads megabytes
+from the kernel's buffers; with a small SO_SNDBUF and SO_LINGER(1, 0) a few kilobytes. And where a
+blocked `send_bytes` is cancelled, the next `close` raises CancelledError: so the close frame is
+tried first, while the sender still hangs, and the sender is cancelled after the abort.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Final
+
+from aiohttp import WSMsgType, web
+
+from gateway.consoles.participants import End
+from gateway.consoles.ports import ViewerGone
+from gateway.errors import RfbError
+from gateway.viewing.closing import CloseCode, close_code, close_reason
+
+MAX_MESSAGE: Final = 64 * 1024
+SEND_BUFFER: Final = 128 * 1024
+HEARTBEAT: Final = 20.0  # seconds between pings
+FAREWELL: Final = 0.2  # seconds for a close frame
+_LINGER_0: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 s
+
+PROTOCOL: Final = "eva.rfb"
+PROTOCOLS: Final = (PROTOCOL, "binary")
+
+
+class Socket:
+    """A `ViewerSocket` over aiohttp."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._ws = web.WebSocketResponse(
+            protocols=PROTOCOLS,
+            heartbeat=HEARTBEAT,
+            compress=False,
+            max_msg_size=MAX_MESSAGE,
+            autoping=False,  # so that pings count against the viewer's allowance
+            autoclose=False,  # so that a viewer who left is noticed at once
+        )
+        self._transport = request.transport
+        self._peer_closed = False
+
+    async def accept(self, request: web.Request) -> web.WebSocketResponse:
+        """Upgrade. Raises: HTTPBadRequest where this is no WebSocket handshake."""
+        await self._ws.prepare(request)
+        self._set_option(socket.SO_SNDBUF, SEND_BUFFER)
+        return self._ws
+
+    async def send(self, data: bytes) -> None:
+        """Send, waiting while the socket is full. Raises: ViewerGone."""
+        try:
+            await self._ws.send_bytes(data)
+        except OSError:
+            raise ViewerGone from None
+
+    async def receive(self) -> bytes:
+        """The next message; b"" for one without content. Raises: ViewerGone, RfbError."""
+        try:
+            message = await self._ws.receive()
+            match message.type:
+                case WSMsgType.BINARY:
+                    return bytes(message.data)
+                case WSMsgType.PING:
+                    await self._ws.pong(message.data)
+                    return b""
+                case WSMsgType.PONG:
+                    return b""
+                case WSMsgType.TEXT:
+                    raise RfbError("a text message is not RFB")
+                case _:
+                    self._peer_closed = message.type is WSMsgType.CLOSE
+                    raise ViewerGone
+        except OSError:
+            raise ViewerGone from None
+
+    async def cut(self, end: End) -> None:
+        """Say why if that works within 200 ms, then break the connection. Never raises."""
+        code = CloseCode.NORMAL if self._peer_closed else close_code(end.code)
+        await self.close(code, close_reason(end))
+
+    async def close(self, code: CloseCode, reason: bytes) -> None:
+        """Say so if that works within 200 ms, then break the connection. Never raises."""
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self._ws.close(code=code, message=reason)
+        except (TimeoutError, OSError, RuntimeError):
+            pass  # it was stuck or gone
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Break the connection and forget what the kernel still holds."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._set_option(socket.SO_LINGER, _LINGER_0)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _set_option(self, option: int, value: int | bytes) -> None:
+        sock = self._transport.get_extra_info("socket") if self._transport else None
+        if sock is not None and sock.fileno() != -1:
+            sock.setsockopt(socket.SOL_SOCKET, option, value)
