@@ -1,0 +1,81 @@
+"""Real hypervisors and X servers, started once per run and gone after it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from gateway.backends import Backends
+from gateway.backends.vnc import VncBackend
+from tests.hypervisor.guest import Guest
+from tests.hypervisor.qemu import Qemu
+from tests.hypervisor.xservers import X11vnc, Xvnc
+
+NewFolder = Callable[[], Path]
+
+
+@pytest.fixture(scope="session")
+def new_folder() -> Iterator[NewFolder]:
+    """Folders with short names: a Unix socket's path has at most 107 bytes."""
+    made: list[str] = []
+
+    def make() -> Path:
+        made.append(tempfile.mkdtemp(prefix="eva-", dir="/tmp"))
+        return Path(made[-1])
+
+    yield make
+    for name in made:
+        shutil.rmtree(name, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def guest(new_folder: NewFolder) -> Guest:
+    """A Linux kernel and an initramfs with a login prompt."""
+    return Guest(new_folder())
+
+
+@pytest.fixture(scope="session")
+def qemu(guest: Guest, new_folder: NewFolder) -> Iterator[Qemu]:
+    """A Linux guest; it boots in the background."""
+    with ExitStack() as stack:
+        machine = Qemu(new_folder(), guest)
+        stack.callback(machine.kill)
+        yield machine
+
+
+@pytest.fixture
+def firmware(new_folder: NewFolder) -> Iterator[Callable[..., Qemu]]:
+    """Machines of one test's own, which run iPXE's ROM alone: cheap to start and to kill."""
+    with ExitStack() as stack:
+
+        def start(*, paused: bool = False) -> Qemu:
+            machine = Qemu(new_folder(), None, paused=paused)
+            stack.callback(machine.kill)
+            return machine
+
+        yield start
+
+
+@pytest.fixture
+def xvnc(new_folder: NewFolder) -> Iterator[Xvnc]:
+    server = Xvnc(new_folder())
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def x11vnc(new_folder: NewFolder) -> Iterator[X11vnc]:
+    server = X11vnc(new_folder())
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def backends() -> Backends:
+    vnc = VncBackend()
+    return Backends({"vnc": vnc, "vnc+unix": vnc})
