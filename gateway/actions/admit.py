@@ -53,7 +53,12 @@ class Admission:
     consent: Consent
     machine: Machine
     still_allowed: Callable[[], Awaitable[EndCode | None]]
-    """Why the viewer must go, or None. Re-reads everything. Raises: StoreUnavailable."""
+    """Why this viewer must go, or None. Re-reads everything. Raises: StoreUnavailable."""
+    session_allowed: Callable[[], Awaitable[EndCode | None]]
+    """Why the whole console session must end, or None: the consent and every grant, not only ours.
+
+    `LEFT` when no grant is open any more. Raises: StoreUnavailable.
+    """
     left: Callable[[], Awaitable[None]]
     """To be called when the viewer has left: an operator may return within two minutes."""
 
@@ -102,7 +107,9 @@ async def _admit_operator(
     check = OperatorCheck(s, consent.id, machine, grant.id)
     rights = Rights.VIEW | Rights.TYPE
     _note(d, participant)
-    return Admission(participant, rights, consent, machine, check.why_not, check.left)
+    return Admission(
+        participant, rights, consent, machine, check.why_not, check.session_end, check.left
+    )
 
 
 async def _admit_watcher(
@@ -123,7 +130,9 @@ async def _admit_watcher(
     )
     check = WatcherCheck(s, consent.id, machine, actor.sign_in_id)
     _note(d, participant)
-    return Admission(participant, Rights.VIEW, consent, machine, check.why_not, check.left)
+    return Admission(
+        participant, Rights.VIEW, consent, machine, check.why_not, check.session_end, check.left
+    )
 
 
 async def _admit_guest(
@@ -150,7 +159,9 @@ async def _admit_guest(
     )
     check = GuestCheck(s, consent.id, machine, visit, link.id)
     _note(d, participant)
-    return Admission(participant, Rights.VIEW, consent, machine, check.why_not, check.left)
+    return Admission(
+        participant, Rights.VIEW, consent, machine, check.why_not, check.session_end, check.left
+    )
 
 
 def _note(d: Decision, participant: Participant) -> None:

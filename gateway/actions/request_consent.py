@@ -29,7 +29,8 @@ async def request_consent(
         d.require(may_request_consent(actor, subscription, vm))
         vm = d.found(vm, NO_SUCH_VM)
         d.target = vm.resource_id
-        reason = line("reason", reason, MAX_REASON)
+        # The seed's enableVmAccess carries no reason; the page asks for one.
+        reason = line("reason", reason, MAX_REASON, least=0)
         running = await unit.consents.active_for(vm.key, now)
         if running is not None:
             d.note(consent=running.id, existing=True)

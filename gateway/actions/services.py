@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.bus import Bus
-from gateway.consoles.participants import End
-from gateway.consoles.states import SessionView
+from gateway.consoles.registry import Registry
 from gateway.identity import Identity
 from gateway.inventory import Machine
 from gateway.policy.facts import Vm
@@ -36,26 +35,6 @@ class Misses(Protocol):
         """Note one wrong guess."""
 
 
-class LiveSession(Protocol):
-    """What the actions ask of a live console session."""
-
-    def view(self) -> SessionView:
-        """What it is doing, and who is there."""
-
-
-class LiveSessions(Protocol):
-    """What the actions ask of the registry of console sessions."""
-
-    def get(self, consent_id: str) -> LiveSession | None:
-        """The live session of that consent."""
-
-    def sessions(self) -> Collection[LiveSession]:
-        """All of them."""
-
-    def end(self, consent_id: str, end: End) -> None:
-        """End that consent's session, where there is one. Returns at once."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """INVARIANT: an action reaches nothing but what is in here, its arguments and `policy`."""
@@ -64,7 +43,7 @@ class Services:
     bus: Bus
     identity: Identity
     inventory: Known
-    registry: LiveSessions
+    registry: Registry
     misses: Misses
     node: str  # this node's name: operators see and open its consents only
     public_base: str  # scheme://host[:port], what links given to people begin with

@@ -22,12 +22,34 @@ SEEN_EVERY = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorCheck:
-    """The grant's: its consent, its step-up's sign-in, its workstation, its machine."""
+class SessionCheck:
+    """The console session's, whoever watches: the consent, the machine, an operator's grant."""
 
     s: Services
     consent_id: str
     machine: Machine
+
+    async def session_end(self) -> EndCode | None:
+        """Why the session must end, or None. Raises: StoreUnavailable."""
+        async with self.s.store.reading() as unit:
+            return await self._session_end(unit, self.s.clock())
+
+    async def _session_end(self, unit: Unit, now: datetime) -> EndCode | None:
+        consent = await unit.consents.get(self.consent_id)
+        if consent is None:
+            return EndCode.REVOKED
+        if (code := consent_end(consent, now)) is not None:
+            return code
+        # Who watches, watches an operator; whether one is merely away is the sweep's to judge.
+        if not open_grants(await unit.grants.for_consent(self.consent_id)):
+            return EndCode.LEFT
+        return _machine_end(self.s, consent, self.machine)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCheck(SessionCheck):
+    """The grant's: its consent, its step-up's sign-in, its workstation, its machine."""
+
     grant_id: str
 
     async def why_not(self) -> EndCode | None:
@@ -61,19 +83,16 @@ class OperatorCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class WatcherCheck:
-    """A tenant's or an admin's: the consent, their sign-in, and that an operator is there."""
+class WatcherCheck(SessionCheck):
+    """A tenant's or an admin's: the session's, and their sign-in."""
 
-    s: Services
-    consent_id: str
-    machine: Machine
     sign_in_id: str
 
     async def why_not(self) -> EndCode | None:
         """Why the watcher must go, or None. Raises: StoreUnavailable."""
         now = self.s.clock()
         async with self.s.store.reading() as unit:
-            code = await _watching_end(self.s, unit, self.consent_id, self.machine, now)
+            code = await self._session_end(unit, now)
             code = code or await _sign_in_end(unit, self.sign_in_id, now)
             sign_in = await unit.sign_ins.get(self.sign_in_id)
         if code is None and sign_in is not None and worth_touching(sign_in, now):
@@ -86,12 +105,9 @@ class WatcherCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class GuestCheck:
-    """A guest's: the consent, the link, the visit, and that an operator is there."""
+class GuestCheck(SessionCheck):
+    """A guest's: the session's, their link and their visit."""
 
-    s: Services
-    consent_id: str
-    machine: Machine
     visit: Visit
     link_id: str
 
@@ -101,26 +117,12 @@ class GuestCheck:
         async with self.s.store.reading() as unit:
             link = await unit.links.get(self.link_id)
             # The consent's end comes first: it ends the link too, and says more.
-            return await _watching_end(self.s, unit, self.consent_id, self.machine, now) or (
+            return await self._session_end(unit, now) or (
                 EndCode.LINK_REVOKED if link is None else visit_end(self.visit, link, now)
             )
 
     async def left(self) -> None:
         """Nothing to note."""
-
-
-async def _watching_end(
-    s: Services, unit: Unit, consent_id: str, machine: Machine, now: datetime
-) -> EndCode | None:
-    consent = await unit.consents.get(consent_id)
-    if consent is None:
-        return EndCode.REVOKED
-    if (code := consent_end(consent, now)) is not None:
-        return code
-    # Who watches, watches an operator; whether one is merely away is the sweep's to judge.
-    if not open_grants(await unit.grants.for_consent(consent_id)):
-        return EndCode.LEFT
-    return _machine_end(s, consent, machine)
 
 
 async def _sign_in_end(unit: Unit, sign_in_id: str, now: datetime) -> EndCode | None:

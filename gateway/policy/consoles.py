@@ -31,6 +31,8 @@ GRANT_ENDED = Deny("GrantEnded", "this console session has ended")
 STEP_UP_STALE = Deny("StepUpStale", "confirm again that it is you")
 STEP_UP_NEEDED = Deny("StepUpNeeded", "confirm that it is you to open this console")
 NOT_YOURS_TO_SHARE = Deny("NotYoursToShare", "an administrator watches, but does not share")
+NOT_IN_CONTROL = Deny("NotInControl", "you do not control this console")
+ONLY_WATCHING = Deny("OnlyWatching", "your keyboard and mouse are not sent to this console")
 LINK_FULL = Deny("LinkFull", "this link is full: as many people joined as it was made for")
 LINK_REVOKED = Deny("LinkRevoked", "the share link was revoked before")
 VM_GONE = Deny("VmGone", "the virtual machine was deleted or moved by its owner")
@@ -172,6 +174,20 @@ def grants_to_end(actor: Actor, grants: Iterable[Grant]) -> tuple[Grant, ...]:
         grant
         for grant in open_grants(grants)
         if actor.role is not Role.CLOUDADMIN or grant.account_id == actor.account_id
+    )
+
+
+def may_type(
+    actor: Actor, consent: Consent, grants: Iterable[Grant], node: str, now: datetime
+) -> Verdict:
+    """Rule 5: only who entered by a grant of their own has a path to the VM's keyboard."""
+    mine = [
+        g for g in grants if g.account_id == actor.account_id and g.sign_in_id == actor.sign_in_id
+    ]
+    return all_of(
+        may_see(actor, consent, node),
+        consent_active(consent, now),
+        unless(actor.role is not Role.CLOUDADMIN or not running(mine, now), ONLY_WATCHING),
     )
 
 
