@@ -30,7 +30,8 @@ export function begin(facts, now) {
   return Object.freeze({
     part: facts.part,
     endsAt: facts.endsAt,
-    link: "idle", // idle · dialling · open · waiting · slow · shut
+    // idle · dialling · open · waiting · slow · shut. A watcher waits until there is a session.
+    link: facts.part === "operator" ? "idle" : "shut",
     since: now, // when `link` changed
     attempt: 0,
     retryAt: null,
@@ -39,6 +40,7 @@ export function begin(facts, now) {
     seen: false, // a frame of any connection was shown
     session: null, // the gateway's SessionView
     you: [], // the ids of this browser's participants
+    known: false, // the gateway has said once what is going on
     refusal: null, // {code, reason}
     over: null, // {code, by, role, reason, at}
     elsewhere: false, // another tab of this browser holds the console
@@ -52,14 +54,20 @@ export function begin(facts, now) {
  * @param {number} now
  */
 export function next(state, event, now) {
-  if (state.over && event.type !== "view") return state;
+  if (state.over) return state;
   const step = STEPS[event.type];
   return step ? Object.freeze(step(state, event, now)) : state;
 }
 
 const STEPS = {
   dial: (state, _event, now) => ({
-    ...state, link: "dialling", since: now, retryAt: null, framed: false, refusal: null, left: false,
+    ...state,
+    link: "dialling",
+    since: now,
+    retryAt: null,
+    framed: false,
+    refusal: null,
+    left: false,
   }),
   open: (state, _event, now) => ({ ...state, link: "open", since: now }),
   frame: (state) => ({ ...state, framed: true, seen: true, attempt: 0, why: null }),
@@ -70,7 +78,15 @@ const STEPS = {
   ended: (state, event) => over(state, event.end),
   elsewhere: (state, _event, now) => ({ ...shut(state, now), elsewhere: true }),
   here: (state, _event, now) => ({ ...state, link: "idle", since: now, elsewhere: false }),
-  retry: (state, _event, now) => ({ ...state, link: "idle", since: now, retryAt: null, refusal: null, left: false }),
+  retry: (state, _event, now) => ({
+    ...state,
+    link: "idle",
+    since: now,
+    retryAt: null,
+    refusal: null,
+    left: false,
+    why: null,
+  }),
   leave: (state, _event, now) => ({ ...shut(state, now), left: true }),
   tick: (state, _event, now) =>
     state.link === "waiting" && state.retryAt <= now ? { ...state, link: "idle", since: now } : state,
@@ -82,8 +98,9 @@ function closed(state, { code, reason = "" }, now) {
   switch (code) {
     case CLOSE.ENDED:
     case CLOSE.REVOKED:
-      // The event stream brings by whom, when and why; until then the code alone blanks the screen.
-      return over(state, { code: code === CLOSE.REVOKED ? "revoked" : "ended", by: "", reason, at: null });
+      // The code blanks the screen at once; the events then say by whom, when, and whether the
+      // consent has ended too or only this console session.
+      return { ...shut(state, now), refusal: { code: "Ended", reason } };
     case CLOSE.NOT_ALLOWED:
       return { ...shut(state, now), refusal: { code: "NotAllowed", reason } };
     case CLOSE.TOO_SLOW:
@@ -107,21 +124,18 @@ function refused(state, { status, code, reason }, now) {
 
 /** The gateway's own view of the consent and of the console session. */
 function view(state, { consent, session, you }, now) {
-  if (state.over) return withDetails(state, consent);
   if (!consent.active) return over(state, consent.end);
-  const fresh = { ...state, session, you, endsAt: consent.ends_at };
-  if (session?.state.name === "ended" && state.part !== "operator") return asWatcherAfter(fresh, now);
-  return fresh;
+  const fresh = { ...state, known: true, session, you, endsAt: consent.ends_at };
+  return state.part === "operator" ? fresh : asWatcher(fresh, now);
 }
 
-/** A console session ended under a consent that stays: watchers wait for the next one. */
-function asWatcherAfter(state, now) {
-  return state.link === "shut" ? state : { ...shut(state, now), refusal: { code: "NotRunning", reason: "" } };
-}
-
-function withDetails(state, consent) {
-  if (consent.active || state.over.at) return state;
-  return { ...state, over: consent.end };
+/** Watchers come and go with the console session: one that ended may be followed by the next. */
+function asWatcher(state, now) {
+  const running = state.session !== null && state.session.state.name !== "ended";
+  if (!running) return state.link === "shut" ? state : shut(state, now);
+  const free = state.link === "shut" && !state.left && state.why !== "taken";
+  const welcome = state.refusal === null || state.refusal.code === "Ended";
+  return free && welcome ? { ...state, link: "idle", since: now, refusal: null } : state;
 }
 
 function over(state, end) {
@@ -148,6 +162,7 @@ export function condition(state, now) {
   if (state.elsewhere) return "elsewhere";
   if (state.left) return "left";
   if (state.refusal) return refusalCondition(state);
+  if (state.link === "shut" && state.why !== "taken") return state.known ? "not_running" : "connecting";
   if (state.link === "slow") return "slow";
   if (state.link === "shut" && state.why === "taken") return "taken";
   if (state.link === "waiting") return { restarting: "restarting", upstream: "upstream", taken: "taken" }[state.why] ?? "offline";
@@ -178,6 +193,7 @@ function refusalCondition(state) {
     OtherAddress: "step_up",
     GrantEnded: "step_up",
     NotRunning: "not_running",
+    Ended: "session_ended",
     NotSignedIn: "signed_out",
     ConsentExpired: "expired",
     VmGone: "vm_gone",
@@ -193,7 +209,6 @@ function fromSession(state) {
   if (name === "off") return "off";
   if (name === "taken") return "taken_upstream";
   if (name === "reconnecting") return "reconnecting";
-  if (name === "ended" && state.part === "operator") return "step_up";
   if (!state.framed) return "connecting";
   if (me(state)?.controls) return "control";
   if (me(state)?.may_type) return me(state).elsewhere ? "elsewhere_watch" : "other_controls";

@@ -8,6 +8,7 @@ import { Events } from "./events.js";
 import { begin, condition, next, wants } from "./machine.js";
 import { Panels } from "./panels.js";
 import { People } from "./people.js";
+import { tellPresence } from "./presence.js";
 import { Screen } from "./screen.js";
 import { wireSharing } from "./share.js";
 import { Stage } from "./stage.js";
@@ -42,6 +43,7 @@ class ConsolePage {
     wireBar(this.#screen, facts, (text) => this.#say(text));
     wireTyping(this.#screen);
     wireSharing(facts.consent);
+    if (isOperator) tellPresence(document.getElementById("screen"), base);
     setInterval(() => this.#feed({ type: "tick" }), TICK);
     if (isOperator) this.#claimTab();
     else this.#feed({ type: "tick" });
@@ -61,6 +63,7 @@ class ConsolePage {
     events.addEventListener("view", ({ detail }) => {
       this.#clock.heard(detail.now);
       this.#feed({ type: "view", ...detail });
+      if (this.#state.over) events.close();
     });
   }
 
@@ -83,7 +86,7 @@ class ConsolePage {
     const name = condition(this.#state, now);
     const wanted = wants(this.#state, now);
     if (!wanted.socket && this.#screen.connected) this.#screen.close();
-    if (wanted.screen === "none" && !wanted.socket) this.#screen.blank();
+    if (wanted.screen === "none") this.#screen.blank();
     if (wanted.socket && this.#state.link === "idle" && !this.#dialling) this.#dial();
     this.#screen.mayType = wanted.input;
     this.#still.on = wanted.still;
@@ -118,6 +121,7 @@ class ConsolePage {
     const go = { back: facts.home, again: facts.again, sign_in: "/sign-in", step_up: `/consents/${facts.consent}/open`, end_access: `/consents/${facts.consent}/end` }[act];
     if (go) location.assign(go);
     else if (act === "ask_control") this.#control({ verb: "ask" });
+    else if (act === "redial") this.#control({ verb: "retry" });
     else if (act === "use_here") this.#tab.take();
     else this.#feed({ type: act === "leave" ? "leave" : "retry" });
   }

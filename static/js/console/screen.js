@@ -24,6 +24,7 @@ export class Screen extends EventTarget {
   #mayType = false;
   #fit = true;
   #framed = false;
+  #held = null; // a copy of the last frame, while there is no connection
 
   /** @param {HTMLElement} target */
   constructor(target) {
@@ -40,7 +41,7 @@ export class Screen extends EventTarget {
 
   /** @param {string} url @param {string[]} protocols */
   connect(url, protocols) {
-    this.close();
+    this.#rfb?.disconnect();
     const socket = new WebSocket(url, protocols);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
@@ -59,17 +60,16 @@ export class Screen extends EventTarget {
 
   /** Lets go of the socket and of the last picture. Nothing is dispatched. */
   close() {
-    const socket = this.#socket;
     this.#socket = null;
     this.#rfb?.disconnect();
     this.#rfb = null;
-    if (socket && socket.readyState < WebSocket.CLOSING) socket.close(1000);
-    this.#target.replaceChildren();
+    this.blank();
   }
 
-  /** Forget the picture but keep nothing else: used when a connection has already closed. */
+  /** Keeps no picture of a connection that has closed. */
   blank() {
-    if (!this.#socket) this.#target.replaceChildren();
+    this.#held?.remove();
+    this.#held = null;
   }
 
   /** Whether keys and pointer go to the VM. The gateway decides; this is a courtesy. */
@@ -120,6 +120,7 @@ export class Screen extends EventTarget {
     if (this.#framed || socket !== this.#socket || !this.#target.querySelector("canvas")) return;
     if (new Uint8Array(event.data, 0, 1)[0] !== FRAMEBUFFER_UPDATE || !this.#opened()) return;
     this.#framed = true;
+    this.blank();
     // noVNC's own listener came later and draws after this one.
     requestAnimationFrame(() => this.#say("frame"));
   }
@@ -132,9 +133,22 @@ export class Screen extends EventTarget {
 
   #closed(socket, { code, reason }) {
     if (socket !== this.#socket) return;
+    // noVNC, told after us, takes its canvas away: keep a copy for the dimmed last frame.
+    if (this.#framed) this.#hold(this.#target.querySelector("canvas"));
     this.#socket = null;
     this.#rfb = null;
     this.#say("closed", { code, reason });
+  }
+
+  #hold(canvas) {
+    const copy = document.createElement("canvas");
+    copy.className = "held";
+    copy.width = canvas.width;
+    copy.height = canvas.height;
+    copy.getContext("2d").drawImage(canvas, 0, 0);
+    this.blank();
+    this.#held = copy;
+    this.#target.append(copy);
   }
 
   #watchForChord(event) {

@@ -8,6 +8,7 @@ const byId = (id) => document.getElementById(id);
 
 const ACTS = {
   retry: "Try again now",
+  redial: "Try again now",
   leave: "Leave",
   back: "Back",
   again: "Ask again",

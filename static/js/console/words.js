@@ -21,6 +21,8 @@ const STEP_WORDS = {
   authenticated: "the hypervisor let us in",
 };
 
+const WATCHING = "Watching only: your keyboard and mouse are not sent.";
+
 const ROLE_WORDS = { operator: "operator", tenant: "tenant", admin: "administrator", guest: "guest" };
 
 /**
@@ -35,14 +37,16 @@ export function words(name, state, facts, now) {
 }
 
 const WORDS = {
-  connecting: ({ vm, state, now }) => {
+  connecting: ({ vm, part, state, now }) => {
     const step = state.session?.state.name === "connecting" ? state.session.state : null;
     const heading = `Connecting to ${vm}`;
     const text = step
       ? `Step ${step.number} of ${step.steps}: ${STEP_WORDS[step.step] ?? step.step}.`
       : "Asking the gateway for the screen.";
     const since = step ? Date.parse(step.since) : state.since;
-    return { banner: `${heading}. ${text}`, tone: "plain", heading, text, more: elapsed(now - since), acts: ["leave"] };
+    const watching = part !== "operator";
+    const banner = watching ? `${WATCHING} ${heading}.` : `${heading}. ${text}`;
+    return { banner, tone: watching ? "watch" : "plain", heading, text, more: elapsed(now - since), acts: ["leave"] };
   },
   not_running: ({ vm, part }) => ({
     banner: `Nobody has opened ${vm} yet. The screen appears here when the operator does.`,
@@ -51,16 +55,28 @@ const WORDS = {
     text: `Access to ${vm} is allowed, but no operator has its console open. Nothing is connected yet. You can leave this page open: the screen appears by itself.`,
     acts: part === "tenant" ? ["back", "end_access"] : ["back"],
   }),
+  session_ended: ({ state, part, vm }) => ({
+    banner: "This console session has ended. Nothing more is shown or sent.",
+    tone: "end",
+    heading: "This console session has ended",
+    text:
+      part === "operator"
+        ? `${vm} is no longer connected. While the tenant allows it, you can open the console again.`
+        : `${vm} is no longer connected. If an operator opens the console again, it appears here by itself.`,
+    more: state.refusal?.reason ? `Reason: ${state.refusal.reason}` : undefined,
+    acts: part === "operator" ? ["step_up", "back"] : ["back"],
+    alarm: true,
+  }),
   off: ({ vm, state, now }) => ({
     banner: `${vm} is turned off. There is no screen to show.`,
     tone: "warn",
     heading: `${vm} is turned off`,
     text: `There is no screen to show. Once the owner starts it, the screen appears here.`,
     more: looking(state.session.state.retry_at, now),
-    acts: ["retry", "leave"],
+    acts: ["redial", "leave"],
   }),
   control: ({ vm, state }) => ({ banner: `You control ${vm}. ${audience(state)}`.trim(), tone: "control" }),
-  watching: () => ({ banner: "Watching only: your keyboard and mouse are not sent.", tone: "watch" }),
+  watching: () => ({ banner: WATCHING, tone: "watch" }),
   other_controls: ({ state }) => {
     const who = controller(state);
     const banner = who
@@ -86,7 +102,7 @@ const WORDS = {
   reconnecting: ({ state, now }) => {
     const { attempt, retry_at: retryAt } = state.session.state;
     const text = `${retryIn(Date.parse(retryAt) - now, attempt)} Keys you press now are not sent.`;
-    return { banner: `Connection to the hypervisor lost. ${text}`, tone: "warn", heading: "Connection to the hypervisor lost", text, acts: ["leave"] };
+    return { banner: `Connection to the hypervisor lost. ${text}`, tone: "warn", heading: "Connection to the hypervisor lost", text, acts: ["redial", "leave"] };
   },
   upstream: ({ state, now }) => ({
     banner: "The hypervisor closed the screen. Keys you press now are not sent.",
@@ -110,7 +126,7 @@ const WORDS = {
     acts: [],
   }),
   taken: () => takenWords(["retry", "leave"]),
-  taken_upstream: () => takenWords(["retry", "leave"]),
+  taken_upstream: () => takenWords(["redial", "leave"]),
   slow: () => ({
     banner: "Your connection is too slow for the live view. Showing a still picture every 2 s.",
     tone: "warn",
