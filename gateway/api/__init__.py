@@ -1,1 +1,30 @@
-"""EDGE: the HTTP API."""
+"""The JSON API under `/api/v1`: bearer tokens, for the command line and for scripts."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from gateway.api import (
+    accounts,
+    audit,
+    consents,
+    consoles,
+    safelist,
+    sessions,
+    sign_ins,
+    subscriptions,
+)
+from gateway.api.envelope import envelope
+
+RESOURCES = (sign_ins, accounts, subscriptions, safelist, consents, consoles, sessions, audit)
+
+
+def routes() -> list[web.RouteDef]:
+    """Every route of the API."""
+    return [route for resource in RESOURCES for route in resource.routes()]
+
+
+def middlewares() -> list[Middleware]:
+    """What `routes` need around them; it touches no other path."""
+    return [envelope]

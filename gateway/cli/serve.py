@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from gateway.cli.config import ConfigOption
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command()(serve)
-    app.command()(demo)
+    app.command("demo")(run_demo)
 
 
 @reported
@@ -49,7 +48,7 @@ def serve(
 
     Example: eva-gateway serve --config /etc/eva/gateway.toml
     """
-    from gateway.serving import serve as run  # noqa: PLC0415 - it takes seconds to load
+    from gateway import serving  # noqa: PLC0415 - it takes seconds to load
     from gateway.settings import Settings  # noqa: PLC0415
 
     settings = Settings.load(
@@ -60,11 +59,11 @@ def serve(
         inventory_file=inventory,
         state_directory=state_dir,
     )
-    asyncio.run(run(settings))
+    serving.run(serving.serve(settings))
 
 
 @reported
-def demo(
+def run_demo(
     *,
     port: Annotated[
         int,
@@ -91,6 +90,6 @@ def demo(
 
     Example: eva-gateway demo --port 8443
     """
-    from gateway.demo import run_demo  # noqa: PLC0415 - as above
+    from gateway import demo, serving  # noqa: PLC0415 - as above
 
-    asyncio.run(run_demo(port=port, state_directory=state_dir, ready_file=ready_file))
+    serving.run(demo.run_demo(port=port, state_directory=state_dir, ready_file=ready_file))

@@ -52,7 +52,7 @@ def login(
     """
     place = replace(target.find(gateway, ca_file), token=None, stored=False)
     proof = ask(user, password_stdin=password_stdin, code=code, wants_user=True)
-    body = {"name": proof.user, "password": proof.password, "code": proof.code}
+    body = {"user": proof.user, "password": proof.password, "code": proof.code}
     asyncio.run(_login(place, body, print_token=print_token))
 
 
