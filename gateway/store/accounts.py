@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict
 from gateway.policy.facts import Role
-from gateway.store.rows import many, values_of
+from gateway.store.rows import values_of
 from gateway.store.schema import account_subscriptions, accounts, used_codes
 
 # A code is accepted one step early or late; older steps can never come again.
@@ -87,18 +88,12 @@ class Accounts:
         return next(iter(await self._where(condition)), None)
 
     async def _where(self, *conditions: ColumnElement[bool]) -> tuple[Account, ...]:
-        # Two queries, not a join: an account has few subscriptions and most have none.
-        chosen = select(accounts).where(*conditions).order_by(accounts.c.name_key)
-        found = await many(self._connection, chosen, _account)
-        ids = select(accounts.c.id).where(*conditions)
-        owned = select(account_subscriptions).where(account_subscriptions.c.account_id.in_(ids))
-        subscriptions: dict[str, set[str]] = {}
-        for account_id, subscription_id in await self._connection.execute(owned):
-            subscriptions.setdefault(account_id, set()).add(subscription_id)
-        return tuple(
-            replace(account, subscriptions=frozenset(subscriptions.get(account.id, ())))
-            for account in found
-        )
+        chosen = select(accounts, account_subscriptions.c.subscription_id)
+        joined = chosen.outerjoin(account_subscriptions).where(*conditions)
+        ordered = joined.order_by(accounts.c.name_key)
+        rows = (await self._connection.execute(ordered)).mappings()
+        # One row per subscription, and one with none for an account without any.
+        return tuple(_account(list(group)) for _, group in groupby(rows, key=lambda row: row["id"]))
 
     async def _write_subscriptions(self, account: Account) -> None:
         owned: builtins.list[dict[str, str]] = [
@@ -120,5 +115,8 @@ def _columns(account: Account) -> dict[str, Any]:
     return columns | {"name_key": name_key(account.name)}
 
 
-def _account(*, name_key: str, **columns: Any) -> Account:  # noqa: ARG001
-    return Account(subscriptions=frozenset(), **columns)
+def _account(rows: list[RowMapping]) -> Account:
+    columns = dict(rows[0])
+    del columns["name_key"], columns["subscription_id"]
+    owned = (row["subscription_id"] for row in rows)
+    return Account(**columns, subscriptions=frozenset(each for each in owned if each is not None))

@@ -27,7 +27,7 @@ from tests.store.samples import entry
 
 LENGTH = 12
 PLACES = st.integers(0, LENGTH - 1)
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=150, deadline=None)
 
 
 def resealed(record: AuditRecord, prev_hash: str) -> AuditRecord:
