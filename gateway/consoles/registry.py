@@ -89,7 +89,8 @@ class Registry:
     ) -> ConsoleSession:
         """The console session of that consent, begun if there is none.
 
-        `still_allowed` re-reads the consent from now on. Raises: Refused while stopping.
+        `still_allowed` says from now on why the whole session must end. Raises: Refused while
+        stopping.
         """
         session = self.get(consent.id)
         if session is not None:

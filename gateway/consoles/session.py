@@ -39,18 +39,6 @@ CHECK_SECONDS: Final = 2.0  # between re-readings of the consent
 SLICE_SECONDS: Final = 0.25  # so late, at most, a deadline is noticed
 VIEW_SECONDS: Final = 2.0  # between views, for what changes all the time
 
-# Ends of one person's rights. They cut that person's viewers and leave the session to the others.
-PERSONAL: Final = frozenset(
-    {
-        EndCode.SIGN_IN_ENDED,
-        EndCode.LINK_REVOKED,
-        EndCode.WORKSTATION_REVOKED,
-        EndCode.LEFT,
-        EndCode.TOO_SLOW,
-        EndCode.MISBEHAVED,
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -82,7 +70,7 @@ class ConsoleSession:
         waiting: Waiting | None = None,
         after: ConsoleSession | None = None,
     ) -> None:
-        """`still_allowed` re-reads the consent; `after` must have closed before this one dials."""
+        """`still_allowed` says why the whole session must end; `after` closes before this dials."""
         self.id = secrets.token_hex(8)
         self.consent = consent
         self.vm: Vm = machine.vm
@@ -249,7 +237,7 @@ class ConsoleSession:
         except* _OverError:
             pass
         finally:
-            self._finish("RESTARTING", "the gateway failed")
+            self._finish(EndCode.RESTARTING, "the gateway failed")
             self._thumbnails.forget()
             self._picture.screen = None
             self.closed.set()
@@ -292,11 +280,11 @@ class ConsoleSession:
         while True:
             left = (self.consent.expires_at - self._clock()).total_seconds()
             if left <= 0:
-                self._finish("EXPIRED", "the consent has run out")
+                self._finish(EndCode.EXPIRED, "the consent has run out")
             if self._alone_since is not None:
                 lonely = self._now() - self._alone_since
                 if self._waiting.operator_linger <= lonely:
-                    self._finish("LEFT", "the operator left")
+                    self._finish(EndCode.LEFT, "the operator left")
             await asyncio.sleep(max(0.0, min(left, SLICE_SECONDS)))
 
     async def _keep_allowed(self) -> None:
@@ -304,8 +292,8 @@ class ConsoleSession:
             self._recheck.clear()
             try:
                 code = await self.still_allowed() if self.still_allowed else None
-                if code is not None and code not in PERSONAL:
-                    self._finish(code.name, "the consent has ended")
+                if code is not None:
+                    self._finish(code, "the consent has ended")
             except StoreUnavailable:
                 # Fail closed elsewhere; what is live runs on to its deadline.
                 log.warning("console.not_rechecked", session=self.id)
@@ -398,8 +386,8 @@ class ConsoleSession:
             self._control_since = self._clock() if self._arbiter.controller else None
         self._changed()
 
-    def _finish(self, code: str, reason: str) -> None:
-        self.finish(End(EndCode[code], "gateway", reason, self._clock()))
+    def _finish(self, code: EndCode, reason: str) -> None:
+        self.finish(End(code, "gateway", reason, self._clock()))
 
     def _changed(self) -> None:
         self._news.set()

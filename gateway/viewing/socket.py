@@ -95,8 +95,8 @@ class Socket:
 
     def abort(self) -> None:
         """Break the connection and forget what the kernel still holds."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._set_option(socket.SO_LINGER, _LINGER_0)
+        # Also where it is closing: that may wait long for a full buffer to drain.
+        self._set_option(socket.SO_LINGER, _LINGER_0)
         if self._transport is not None:
             self._transport.abort()
 

@@ -99,7 +99,7 @@ class Stream:
         """Who may type begins the session; who may only watch finds it running."""
         consent = admission.consent
         if Rights.TYPE in admission.rights:
-            return self._registry.open(consent, admission.machine, admission.still_allowed)
+            return self._registry.open(consent, admission.machine, admission.session_allowed)
         if session := self._registry.get(consent.id):
             return session
         raise Refused("NotRunning", "no operator has this console open")
