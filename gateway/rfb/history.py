@@ -51,7 +51,10 @@ class Frame:
 
 
 class History:
-    """Consecutive frames up to the newest."""
+    """Consecutive frames up to the newest.
+
+    INVARIANT: the frames before the newest hold at most MAX_BYTES; the newest may bear its own.
+    """
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()

@@ -149,7 +149,8 @@ def step(story: Story, draw: st.DrawFn) -> None:
             story.watchers.pop(draw(st.integers(0, len(story.watchers) - 1)))
         case "resize":
             for watcher in story.watchers:
-                watcher.catch_up(screen)  # a viewer at 0 is held to know the size
+                if watcher.sent == 0:
+                    watcher.catch_up(screen)  # otherwise it is held to know the new size
             framebuffer.resize(draw(sides), draw(sides))
             screen.resized(story.now)
         case "refine":

@@ -1,0 +1,439 @@
+"""The screen: frames, who is owed what, refinement, bounds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from gateway.errors import RfbError
+from gateway.rfb.framebuffer import Framebuffer
+from gateway.rfb.history import MAX_FRAMES
+from gateway.rfb.operations import Copy, Write
+from gateway.rfb.painting import Encoded, Painting
+from gateway.rfb.screen import Profile, Screen
+from gateway.rfb.wire import RGBX, Cursor, Rect
+from tests.doubles.simple_viewer import SimpleViewer
+
+RAW, COPYRECT, TIGHT, DESKTOP_SIZE, EXTENDED = 0, 1, 7, -223, -308
+QUALITY_6 = -26
+LOSSLESS = Profile.for_viewer([TIGHT, COPYRECT, DESKTOP_SIZE], RGBX)
+NOVNC = Profile.for_viewer([TIGHT, COPYRECT, QUALITY_6, DESKTOP_SIZE, EXTENDED], RGBX)
+WHOLE = Rect(0, 0, 256, 128)
+
+
+@pytest.fixture
+def framebuffer() -> Framebuffer:
+    return Framebuffer(256, 128)
+
+
+@pytest.fixture
+def screen(framebuffer: Framebuffer) -> Screen:
+    return Screen(framebuffer)
+
+
+def paint_photo(framebuffer: Framebuffer, rect: Rect, seed: int = 1) -> None:
+    noise = np.random.default_rng(seed).integers(100, 160, (rect.height, rect.width, 3))
+    framebuffer.view(rect)[:, :, :3] = noise
+
+
+def caught_up(screen: Screen, viewer: SimpleViewer, sent: int, profile: Profile) -> int:
+    update = screen.update_for(sent, profile)
+    if update is None:
+        return sent
+    viewer.receive(update.payload)
+    return update.frame
+
+
+def truth(framebuffer: Framebuffer) -> bytes:
+    return framebuffer.pixels[:, :, :3].tobytes()
+
+
+def test_a_viewer_in_step_gets_the_frames_own_copy(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.fill(Rect(0, 64, 256, 64), (9, 9, 9))
+    screen.painted([Write(Rect(0, 64, 256, 64))], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 0, LOSSLESS)
+    framebuffer.copy(Rect(0, 0, 256, 64), 0, 64)
+    screen.painted([Copy(Rect(0, 0, 256, 64), 0, 64)], 0)
+    viewer.encodings.clear()
+    caught_up(screen, viewer, sent, LOSSLESS)
+    assert viewer.encodings == [COPYRECT]
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_viewer_without_copyrect_gets_the_copied_pixels(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.fill(Rect(0, 64, 256, 64), (9, 9, 9))
+    framebuffer.copy(Rect(0, 0, 256, 64), 0, 64)
+    screen.painted([Write(Rect(0, 64, 256, 64)), Copy(Rect(0, 0, 256, 64), 0, 64)], 0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, Profile.for_viewer([TIGHT], RGBX))
+    assert set(viewer.encodings) == {TIGHT}
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_copy_whose_source_was_painted_over_later_is_mended(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    left, right = Rect(0, 0, 32, 32), Rect(32, 0, 32, 32)
+    viewer, sent = SimpleViewer(256, 128), 1
+    # Two frames arrive together: when the first is told, the second has been painted.
+    framebuffer.fill(left, (1, 2, 3))
+    framebuffer.copy(right, 0, 0)
+    framebuffer.fill(left, (4, 5, 6))
+    screen.painted([Write(left), Copy(right, 0, 0)], 0)
+    sent = caught_up(screen, viewer, sent, LOSSLESS)
+    screen.painted([Write(left)], 0)
+    caught_up(screen, viewer, sent, LOSSLESS)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_what_the_next_frame_has_begun_to_paint_is_not_sent(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.fill(WHOLE, (1, 1, 1))
+    screen.painted([Write(WHOLE)], 0)
+    framebuffer.fill(Rect(0, 0, 32, 32), (2, 2, 2))
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 0, LOSSLESS)
+    assert viewer.image.getpixel((0, 0)) == (1, 1, 1)
+
+
+def test_nothing_is_owed_for_pixels_that_did_not_change(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.pixels[:, :, 3] = 255  # the unused byte is no change
+    assert screen.painted([Write(WHOLE)], 0) == 1
+    assert screen.update_for(1, LOSSLESS) is None
+
+
+def test_only_what_changed_within_a_write_is_sent(screen: Screen, framebuffer: Framebuffer) -> None:
+    framebuffer.fill(Rect(100, 50, 8, 16), (255, 255, 255))
+    screen.painted([Write(WHOLE)], 0)
+    update = screen.update_for(1, LOSSLESS)
+    assert update is not None
+    assert update.payload == (
+        b"\0\0\0\1"  # FramebufferUpdate, one rect
+        b"\0\x64\0\x32\0\x08\0\x10\0\0\0\x07"  # 8x16 at 100, 50, Tight
+        b"\x80\xff\xff\xff"  # fill, white
+    )
+    assert update.size == 20
+
+
+def test_viewers_in_step_share_their_bytes(screen: Screen, framebuffer: Framebuffer) -> None:
+    framebuffer.fill(WHOLE, (1, 1, 1))
+    screen.painted([Write(WHOLE)], 0)
+    first, second = screen.update_for(1, LOSSLESS), screen.update_for(1, LOSSLESS)
+    assert first is not None
+    assert first is second
+
+
+def test_frames_that_were_encoded_in_their_time_are_replayed(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    slow, quick = SimpleViewer(256, 128), SimpleViewer(256, 128)
+    slow_sent = quick_sent = caught_up(screen, slow, 0, LOSSLESS)
+    caught_up(screen, quick, 0, LOSSLESS)
+    for _ in range(3):  # the screen scrolls up by 16 rows
+        framebuffer.copy(Rect(0, 0, 256, 112), 0, 16)
+        screen.painted([Copy(Rect(0, 0, 256, 112), 0, 16)], 0)
+        quick_sent = caught_up(screen, quick, quick_sent, LOSSLESS)
+    slow.encodings.clear()
+    assert caught_up(screen, slow, slow_sent, LOSSLESS) == quick_sent
+    assert slow.encodings == [COPYRECT] * 3
+    assert slow.pixels() == truth(framebuffer)
+
+
+def test_a_frame_that_nobody_was_sent_in_its_time_is_not_replayed(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    left, right = Rect(0, 0, 32, 32), Rect(32, 0, 32, 32)
+    framebuffer.fill(left, (1, 1, 1))
+    screen.painted([Write(left)], 0)
+    framebuffer.copy(right, 0, 0)
+    screen.painted([Copy(right, 0, 0)], 0)
+    framebuffer.fill(left, (2, 2, 2))
+    screen.painted([Write(left)], 0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, LOSSLESS)
+    assert COPYRECT not in viewer.encodings
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_viewer_behind_is_sent_each_tile_once(screen: Screen, framebuffer: Framebuffer) -> None:
+    in_step, sent = SimpleViewer(256, 128), 1
+    for shade in range(10, 20):
+        framebuffer.fill(Rect(0, 0, 64, 64), (shade, 0, 0))
+        screen.painted([Write(Rect(0, 0, 64, 64))], 0)
+        sent = caught_up(screen, in_step, sent, LOSSLESS)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, LOSSLESS)
+    assert viewer.encodings == [TIGHT]
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_the_frames_kept_are_bounded(screen: Screen, framebuffer: Framebuffer) -> None:
+    for shade in range(3 * MAX_FRAMES):
+        framebuffer.fill(Rect(0, 0, 8, 8), (shade, 1, 1))
+        screen.painted([Write(Rect(0, 0, 8, 8))], 0)
+        screen.update_for(screen.frame - 1, LOSSLESS)
+    assert screen._history.since(screen.frame - MAX_FRAMES, LOSSLESS.painting) is not None
+    assert screen._history.since(screen.frame - MAX_FRAMES - 1, LOSSLESS.painting) is None
+
+
+def test_the_bytes_kept_are_bounded() -> None:
+    framebuffer = Framebuffer(1024, 1024)
+    screen, whole = Screen(framebuffer), Rect(0, 0, 1024, 1024)
+    raw = Profile.for_viewer([RAW], RGBX)
+    for shade in range(5):  # 4 MiB each
+        framebuffer.fill(whole, (shade, 1, 1))
+        screen.painted([Write(whole)], 0)
+        screen.update_for(screen.frame - 1, raw)
+    framebuffer.fill(whole, (9, 9, 9))
+    screen.painted([Write(whole)], 0)
+    assert screen._history._size() <= 8 * 1024 * 1024
+
+
+# Refinement
+
+
+def test_a_photo_is_sent_again_without_loss_when_it_has_been_still(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 10.0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    assert viewer.controls == [0x90]  # JPEG
+    assert viewer.pixels() != truth(framebuffer)
+    assert screen.next_refinement() == pytest.approx(10.3)
+    assert screen.refine(10.29) is None
+    assert screen.refine(10.31) == sent + 1
+    assert screen.next_refinement() is None
+    caught_up(screen, viewer, sent, NOVNC)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_what_was_copied_from_a_photo_is_refined_too(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    left, right = Rect(0, 0, 128, 128), Rect(128, 0, 128, 128)
+    paint_photo(framebuffer, left)
+    screen.painted([Write(left)], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    framebuffer.copy(right, 0, 0)
+    screen.painted([Copy(right, 0, 0)], 0)
+    sent = caught_up(screen, viewer, sent, NOVNC)
+    screen.refine(1.0)
+    caught_up(screen, viewer, sent, NOVNC)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_viewer_behind_gets_the_refinement_with_what_it_missed(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    photo, text = Rect(0, 0, 128, 128), Rect(192, 0, 64, 64)
+    paint_photo(framebuffer, photo)
+    screen.painted([Write(photo)], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    framebuffer.fill(text, (1, 1, 1))
+    screen.painted([Write(text)], 0)  # nobody was sent this frame in its time
+    screen.refine(1.0)
+    caught_up(screen, viewer, sent, NOVNC)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_who_joins_after_a_refinement_gets_exact_pixels_at_once(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    screen.update_for(1, NOVNC)
+    screen.refine(1.0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 0, NOVNC)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_refinement_says_nothing_to_viewers_without_jpeg(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    screen.update_for(1, NOVNC)
+    exact = screen.update_for(1, LOSSLESS)
+    assert exact is not None
+    screen.refine(1.0)
+    assert screen.update_for(exact.frame, LOSSLESS) is None
+
+
+def test_a_photo_painted_over_needs_no_refinement(screen: Screen, framebuffer: Framebuffer) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    screen.update_for(1, NOVNC)
+    framebuffer.fill(WHOLE, (0, 0, 0))
+    screen.painted([Write(WHOLE)], 0)
+    assert screen.next_refinement() is None
+
+
+# Size
+
+
+def test_a_new_size_comes_first_and_alone(screen: Screen, framebuffer: Framebuffer) -> None:
+    framebuffer.resize(2, 1)
+    screen.resized(0)
+    update = screen.update_for(1, LOSSLESS)
+    assert update is not None
+    assert update.payload == (
+        b"\0\0\0\1"  # FramebufferUpdate, one rect
+        b"\0\0\0\0\0\x02\0\x01\xff\xff\xff\x21"  # 2x1, DesktopSize
+        b"\0\0\0\1"  # FramebufferUpdate, one rect
+        b"\0\0\0\0\0\x02\0\x01\0\0\0\x07"  # 2x1 at 0, 0, Tight
+        b"\x80\0\0\0"  # fill, black
+    )
+
+
+def test_a_viewer_that_was_told_another_size_is_told_the_right_one(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.resize(300, 200)
+    screen.resized(0)
+    viewer = SimpleViewer(256, 128)
+    update = screen.update_for(0, NOVNC, known_size=(256, 128))
+    assert update is not None
+    viewer.receive(update.payload)
+    assert viewer.encodings[0] == EXTENDED
+    assert viewer.pixels() == truth(framebuffer)
+    assert screen.size_version == 1
+
+
+def test_a_viewer_that_cannot_follow_a_new_size_is_refused(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.resize(300, 200)
+    screen.resized(0)
+    with pytest.raises(RfbError, match="cannot follow"):
+        screen.update_for(1, Profile.for_viewer([TIGHT], RGBX))
+
+
+def test_a_frame_told_in_the_old_size_does_no_harm(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    framebuffer.fill(WHOLE, (7, 7, 7))
+    framebuffer.resize(100, 100)
+    # Painted before the resize, told after it.
+    screen.painted([Write(WHOLE), Copy(Rect(120, 0, 100, 100), 0, 0)], 0)
+    screen.resized(0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, LOSSLESS)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_replaced_framebuffer_owes_only_what_differs(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    again = Framebuffer(256, 128)
+    again.fill(Rect(0, 0, 4, 4), (1, 1, 1))
+    screen.framebuffer = again
+    screen.resized(0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, LOSSLESS)
+    assert viewer.encodings == [TIGHT]
+    assert viewer.controls == [0x80]
+    assert viewer.pixels() == truth(again)
+
+
+def test_a_new_cursor_has_a_new_version(screen: Screen) -> None:
+    shape = Cursor(1, 1, 0, 0, b"\xff\xff\xff\xff")
+    screen.cursor_changed(shape)
+    assert (screen.cursor, screen.cursor_version) == (shape, 1)
+
+
+# Bounds and threads
+
+
+@pytest.mark.timeout(20)
+def test_a_flood_of_copies_is_answered_with_a_few_writes() -> None:
+    framebuffer = Framebuffer(1024, 1024)
+    screen, whole = Screen(framebuffer), Rect(0, 0, 1024, 1024)
+    framebuffer.fill(whole, (1, 1, 1))
+    screen.painted([Write(whole)] + [Copy(whole, 0, 0)] * 60_000, 0)
+    viewer = SimpleViewer(1024, 1024)
+    caught_up(screen, viewer, 1, LOSSLESS)
+    assert len(viewer.encodings) < 10
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_many_small_writes_become_a_few_rects(screen: Screen, framebuffer: Framebuffer) -> None:
+    paint_photo(framebuffer, WHOLE)
+    cells = [Rect(x, y, 16, 16) for y in range(0, 128, 16) for x in range(0, 256, 16)]
+    screen.painted([Write(each) for each in cells], 0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, LOSSLESS)
+    assert len(viewer.encodings) <= 8
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_photo_copied_while_it_is_being_encoded_is_refined_too(
+    screen: Screen, framebuffer: Framebuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = Rect(0, 0, 128, 128), Rect(128, 0, 128, 128)
+    paint_photo(framebuffer, left)
+    screen.painted([Write(left)], 0)
+    viewer, encoded = SimpleViewer(256, 128), Painting.encoded
+
+    def interrupted(painting: Painting) -> Encoded:
+        """The next frame comes before this one has been encoded."""
+        monkeypatch.undo()
+        framebuffer.copy(right, 0, 0)
+        framebuffer.fill(Rect(0, 0, 32, 32), (9, 9, 9))
+        screen.painted([Copy(right, 0, 0), Write(Rect(0, 0, 32, 32))], 0)
+        return encoded(painting)
+
+    monkeypatch.setattr(Painting, "encoded", interrupted)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    assert sent == 2
+    assert viewer.image.getpixel((0, 0)) != (9, 9, 9)
+    sent = caught_up(screen, viewer, sent, NOVNC)
+    screen.refine(1.0)
+    caught_up(screen, viewer, sent, NOVNC)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+@pytest.mark.parametrize("profile", [LOSSLESS, NOVNC])
+def test_encoding_in_threads_while_painting_stays_exact(
+    screen: Screen, framebuffer: Framebuffer, profile: Profile
+) -> None:
+    viewers = [SimpleViewer(256, 128) for _ in range(3)]
+
+    def watch(viewer: SimpleViewer) -> int:
+        sent = 0
+        while sent < 200:
+            sent = caught_up(screen, viewer, sent, profile)
+        return sent
+
+    with ThreadPoolExecutor(3) as threads:
+        watching = [threads.submit(watch, each) for each in viewers]
+        random = np.random.default_rng(5)
+        while screen.frame < 200:
+            x, y, at_x, at_y = (int(each) for each in random.integers(0, 64, 4))
+            paint_photo(framebuffer, Rect(x, y, 100, 60), seed=screen.frame)
+            framebuffer.copy(Rect(at_x + 100, at_y, 64, 64), at_x, at_y)
+            screen.painted(
+                [Write(Rect(x, y, 100, 60)), Copy(Rect(at_x + 100, at_y, 64, 64), at_x, at_y)], 0
+            )
+        reached = [each.result(30) for each in watching]
+    while screen.refine(1.0) is not None:
+        pass
+    for viewer, sent in zip(viewers, reached, strict=True):
+        caught_up(screen, viewer, sent, profile)
+        assert viewer.pixels() == truth(framebuffer)
