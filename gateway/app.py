@@ -59,6 +59,7 @@ class Gateway:
 
     settings: Settings
     services: Services
+    registry: Registry
     inventory: Inventory
     checkpoints: Checkpoints
     metrics: Metrics = field(init=False)
@@ -68,8 +69,8 @@ class Gateway:
         self.metrics = Metrics(self._count_sessions)
 
     def _count_sessions(self) -> list[tuple[str, int]]:
-        sessions = self.services.registry.sessions()
-        return [(s.state.name, len(s.view().participants)) for s in sessions]
+        views = [session.view() for session in self.registry.sessions()]
+        return [(view.state.name, len(view.participants)) for view in views]
 
     async def readiness(self) -> str | None:
         """Why this node should get no new visitors, or None."""
@@ -93,7 +94,7 @@ class Gateway:
     async def drain(self) -> None:
         """Take nobody new, and tell every viewer that the gateway restarts."""
         self.draining = True
-        await self.services.registry.stop()
+        await self.registry.stop()
 
 
 @asynccontextmanager
@@ -111,7 +112,7 @@ async def open_gateway(
     """
     async with AsyncExitStack() as stack:
         gateway = await _build(settings, inventory, backends or {}, clock, stack)
-        _wire(gateway.services)
+        _wire(gateway.services.bus, gateway.registry, clock)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         upkeep = [
             tasks.create_task(_every(SWEEP_SECONDS, gateway, _sweep), name="sweep"),
@@ -154,12 +155,11 @@ async def _build(
         clock=clock,
         checkpoint=checkpoints.newest,
     )
-    return Gateway(settings, services, inventory, checkpoints)
+    return Gateway(settings, services, registry, inventory, checkpoints)
 
 
-def _wire(services: Services) -> None:
+def _wire(bus: Bus, registry: Registry, now: Clock) -> None:
     """Let what was committed reach the live sessions at once; their own checks are the net."""
-    registry, now = services.registry, services.clock
 
     def end_console(fact: ConsentEnded) -> None:
         consent = fact.consent
@@ -182,11 +182,11 @@ def _wire(services: Services) -> None:
     def check_workstations(_fact: SafelistChanged) -> None:
         registry.check_now()
 
-    services.bus.subscribe(ConsentEnded, end_console)
-    services.bus.subscribe(GrantEnded, end_grant)
-    services.bus.subscribe(LinkRevoked, end_link)
-    services.bus.subscribe(SignInEnded, end_sign_in)
-    services.bus.subscribe(SafelistChanged, check_workstations)
+    bus.subscribe(ConsentEnded, end_console)
+    bus.subscribe(GrantEnded, end_grant)
+    bus.subscribe(LinkRevoked, end_link)
+    bus.subscribe(SignInEnded, end_sign_in)
+    bus.subscribe(SafelistChanged, check_workstations)
 
 
 async def _every(seconds: float, gateway: Gateway, duty: Callable[[Gateway], object]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyotp
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
@@ -29,6 +29,7 @@ from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.certificates import make_development_certificates
 from gateway.errors import SettingsError
 from gateway.inventory import Inventory
+from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Actor, Role
 from gateway.serving import listening, load_tls, until_told_to_stop
 from gateway.settings import Settings
@@ -67,11 +68,13 @@ async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None)
     settings = _settings(port, state_directory)
     tls = load_tls(settings)
     async with contextlib.AsyncExitStack() as stack:
+        log = stack.enter_context((state_directory / "gateway.log").open("a", encoding="utf-8"))
+        configure_logs(to=log)
         hypervisor = await stack.enter_async_context(_hypervisor())
         gateway = await stack.enter_async_context(
             open_gateway(
                 settings,
-                inventory=Inventory(hypervisor.inventory(NODE, CONTOSO)),
+                inventory=Inventory.parse(hypervisor.inventory(NODE, CONTOSO)),
                 backends={"demo": DemoBackend(hypervisor)},
             )
         )
@@ -208,7 +211,7 @@ async def _receive_visitors(
 ) -> None:
     """Say what to try; on a terminal, keep showing the one-time codes of the moment."""
     console = Console()
-    console.print(_welcome(gateway, accounts, hypervisor))
+    console.print(_welcome(gateway, accounts, hypervisor), soft_wrap=True)
     if not sys.stdout.isatty():
         sys.stdout.flush()
         await until_told_to_stop(_nothing_to_reload)
@@ -243,23 +246,23 @@ def _codes(accounts: tuple[DemoAccount, ...]) -> str:
 
 def _welcome(
     gateway: Gateway, accounts: tuple[DemoAccount, ...], hypervisor: DemoHypervisor
-) -> Table:
+) -> Group:
     base = gateway.settings.public_base
-    page = Table.grid(padding=(0, 2))
-    page.add_row(f"[bold]The console gateway's demo is running: [link={base}]{base}[/link][/]")
-    page.add_row(
-        "Your browser will warn of the certificate: its CA was made here, in certs/ca.pem. "
-        "Trust it for the demo, or go on past the warning."
+    return Group(
+        f"[bold]The console gateway's demo is running: [link={base}]{base}[/link][/]",
+        "Your browser will warn of the certificate: its CA was made here, in certs/ca.pem.\n"
+        "Trust it for the demo, or go on past the warning.",
+        _people(accounts),
+        _machines(gateway, hypervisor),
+        "Resource ids, for the command line:",
+        *(machine.vm.resource_id for machine in gateway.inventory.machines()),
+        "[bold]Try:[/]\n"
+        "1. as contoso, allow console access to web01\n"
+        "2. as olga, in another browser or a private window, open it and log in to the VM\n"
+        "3. as contoso, watch, and withdraw\n"
+        "4. as admin, watch the wall and revoke\n"
+        "Ctrl+C ends the demo and forgets everything.",
     )
-    page.add_row(_people(accounts))
-    page.add_row(_machines(gateway, hypervisor))
-    page.add_row(
-        "[bold]Try:[/] 1. as contoso, allow console access to web01  "
-        "2. as olga (another browser or a private window), open it and log in to the VM  "
-        "3. as contoso, watch, and withdraw  4. as admin, watch the wall and revoke.  "
-        "Ctrl+C ends the demo and forgets everything."
-    )
-    return page
 
 
 def _people(accounts: tuple[DemoAccount, ...]) -> Table:
@@ -275,10 +278,10 @@ def _people(accounts: tuple[DemoAccount, ...]) -> Table:
 
 def _machines(gateway: Gateway, hypervisor: DemoHypervisor) -> Table:
     table = Table(title="VMs of the built-in hypervisor", title_justify="left")
-    for heading in ("name", "state", "logs in with", "resource id"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("name", "state", "logs in with"):
+        table.add_column(heading, no_wrap=True)
     for machine in gateway.inventory.machines():
         name = machine.vm.name
         users = ", ".join(f"{user} / {word}" for user, word in hypervisor.users(name).items())
-        table.add_row(name, hypervisor.state(name), users or "-", machine.vm.resource_id)
+        table.add_row(name, hypervisor.state(name), users or "-")
     return table

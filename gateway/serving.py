@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -17,6 +17,7 @@ from gateway.app import Gateway, create_app, open_gateway
 from gateway.errors import GatewayError, SettingsError
 from gateway.inventory import Inventory
 from gateway.operations.health import operations_app
+from gateway.operations.logs import configure_logs
 from gateway.settings import Settings, split_address
 
 log = structlog.get_logger(__name__)
@@ -123,11 +124,26 @@ class _CappedSite(web.BaseSite):
         )
 
 
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main` on the faster event loop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - it is not there on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 async def serve(settings: Settings) -> None:
     """Run a node until SIGTERM or SIGINT; SIGHUP reads certificate and inventory again.
 
     Raises: SettingsError, StoreUnavailable.
     """
+    configure_logs(level=settings.log_level, form=settings.log_format)
     tls = load_tls(settings)
     file = settings.inventory_file
     inventory = Inventory.load(file) if file else Inventory(())

@@ -48,9 +48,13 @@ async def test_what_operations_see_is_not_served_to_visitors(demo: Program) -> N
                 assert response.status != 200, path
 
 
-async def test_log_lines_are_json_and_hold_no_secret(demo: Program) -> None:
+async def test_log_lines_are_json_and_hold_no_secret(demo: Program, tmp_path: Path) -> None:
     await demo.stop()
-    logged = [line for line in demo.log.read_text().splitlines() if line.startswith("{")]
+    logged = [
+        line
+        for line in (tmp_path / "var" / "demo" / "gateway.log").read_text().splitlines()
+        if line.startswith("{")
+    ]
     events = [json.loads(line)["event"] for line in logged]
     assert "gateway.serving" in events
     secrets = [a["code_secret"] for a in demo.ready["accounts"] if a["code_secret"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -14,8 +14,11 @@ from structlog.typing import EventDict, Processor
 MAX_VALUE = 1024
 
 
-def configure_logs(*, level: str = "info", form: Literal["json", "text"] = "json") -> None:
-    """Send everything to standard error in one form, from `level` up."""
+def configure_logs(
+    *, level: str = "info", form: Literal["json", "text"] = "json", to: TextIO | None = None
+) -> None:
+    """Send everything to `to` (standard error) in one form, from `level` up."""
+    stream = to or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -26,7 +29,7 @@ def configure_logs(*, level: str = "info", form: Literal["json", "text"] = "json
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -34,7 +37,7 @@ def configure_logs(*, level: str = "info", form: Literal["json", "text"] = "json
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.addFilter(FloodGate())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

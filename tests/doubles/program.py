@@ -10,12 +10,14 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from tests.doubles.codes import Codes
 from tests.doubles.standing import free_port
 
 START_SECONDS = 40
@@ -28,9 +30,15 @@ class Program:
     process: asyncio.subprocess.Process
     ready: dict[str, Any]
     log: Path
+    _codes: dict[str, Codes] = field(default_factory=dict)
 
     def account(self, name: str) -> dict[str, Any]:
         return next(a for a in self.ready["accounts"] if a["name"] == name)
+
+    def code(self, name: str) -> str:
+        """A one-time code of `name` that was not given out before."""
+        codes = self._codes.setdefault(name, Codes(self.account(name)["code_secret"]))
+        return codes.next(datetime.now(UTC))
 
     def vm(self, name: str) -> dict[str, Any]:
         return next(vm for vm in self.ready["vms"] if vm["name"] == name)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pyotp
 
 from gateway.app import Clock, Gateway, open_gateway, utc_now
 from gateway.backends import Backend
@@ -22,6 +21,7 @@ from gateway.inventory import Inventory
 from gateway.inventory.machine import Machine
 from gateway.serving import listening, load_tls
 from gateway.settings import Settings
+from tests.doubles.codes import Codes
 
 NODE = "AzS-ERCS01"
 
@@ -46,7 +46,7 @@ class Standing:
     ca_file: Path
     accounts: dict[str, DemoAccount]
     clock: Clock
-    _steps: dict[str, int] = field(default_factory=dict)
+    _codes: dict[str, Codes] = field(default_factory=dict)
 
     def trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_file)
@@ -56,12 +56,7 @@ class Standing:
         secret = self.accounts[name].code_secret
         if secret is None:
             return None
-        now_step = int(self.clock().timestamp()) // 30
-        # The window is one step to either side: from the oldest that is still good, onwards.
-        step = max(now_step - 1, self._steps.get(name, 0) + 1)
-        assert step <= now_step + 1, "more codes asked for than the window holds"
-        self._steps[name] = step
-        return pyotp.TOTP(secret).at(step * 30)
+        return self._codes.setdefault(name, Codes(secret)).next(self.clock())
 
     def api(self, token: str | None = None) -> aiohttp.ClientSession:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
