@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -106,8 +107,10 @@ class Conversation:
         self._writer.write(data)
 
     async def drip(self, data: bytes, delay: float) -> None:
-        """Say one byte at a time."""
+        """Say one byte at a time, until the client has had enough."""
         for byte in data:
+            if self._writer.is_closing():
+                return
             self.send(bytes([byte]))
             await asyncio.sleep(delay)
 
@@ -137,6 +140,10 @@ class Conversation:
         """Say what is waiting to be said, then FIN."""
         self._writer.close()
 
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from here on, as its server."""
+        await self._writer.start_tls(context)
+
     # parts that scripts are made of
 
     async def handshake(self) -> None:
@@ -158,6 +165,25 @@ class Conversation:
         self.send(struct.pack(">I", 0))  # SecurityResult: OK
         await self.expect(1)  # ClientInit: shared
         self.send(server_init(server.width, server.height, server.name))
+
+    async def vencrypt(self, context: ssl.SSLContext, *, injected: bytes = b"") -> None:
+        """The same with VeNCrypt 0.2 and its subtype X509None (260; rfbproto, VeNCrypt).
+
+        `injected` is said in clear, behind the last word before TLS.
+        """
+        self.send(VERSION)
+        await self.expect(12)
+        self.send(bytes([1, 19]))
+        await self.expect(1)
+        self.send(bytes([0, 2]))
+        await self.expect(2)
+        self.send(struct.pack(">BBI", 0, 1, 260))
+        await self.expect(4)
+        self.send(b"\x01" + injected)
+        await self.start_tls(context)
+        self.send(struct.pack(">I", 0))
+        await self.expect(1)
+        self.send(server_init(self.server.width, self.server.height, self.server.name))
 
     async def listen(self) -> None:
         """Tell messages apart and answer update requests until the client leaves."""
@@ -211,8 +237,10 @@ class Conversation:
             self.closed = True
             self._heard.set()
             self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
+            # asyncio never tells the end of a connection whose TLS handshake failed.
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await self._writer.wait_closed()
 
 
 _FIXED = {0: 20, 3: 10, 4: 8, 5: 6, 150: 10, 250: 4, 255: 12}

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.backends import Step, Target, Upstream
+from gateway.errors import UpstreamError
 from gateway.inventory import ConsoleAddress, Machine
 from gateway.policy.facts import Vm
 from gateway.rfb.events import Event, FrameReceived
@@ -110,8 +111,8 @@ class Watching:
             pass
 
     async def end(self, within: float = 10.0) -> None:
-        """Pump until the other end has closed."""
-        with contextlib.suppress(ConnectionError):
+        """Pump until the other end has closed or reset. Raises: TimeoutError."""
+        with contextlib.suppress(ConnectionError, UpstreamError):
             await self.until(lambda: False, within)
 
     def key(self, keysym: int, scancode: int | None = None) -> None:

@@ -56,6 +56,7 @@ class Qemu:
         self._guest = guest
         self._paused = paused
         self._starts = 0
+        self._settled = False  # a restart keeps its ports
         self.unix_path = folder / "vnc.sock"
         self.authority = Authority(folder / "x509")
         self.port = self.password_port = self.tls_port = self.tls_password_port = 0
@@ -88,17 +89,15 @@ class Qemu:
 
     def _try_start(self) -> bool:
         self._starts += 1
-        if self.port == 0:
+        if not self._settled:
             self._choose_ports()
         control = self.folder / f"qmp{self._starts}.sock"
         self._child = Child(self._command(control), self.folder / f"qemu{self._starts}.log")
         wait_for(lambda: control.exists() or not self._child.alive, "QEMU's control socket")
         if not self._child.alive:
-            # Somebody took a port in between; a restart has to keep its own.
-            if self._starts <= 3:
-                self.port = 0
-            return False
+            return False  # somebody took a port in between
         self.qmp = Qmp(control)
+        self._settled = True
         return True
 
     def _choose_ports(self) -> None:
