@@ -77,7 +77,7 @@ class SignInThrottle:
         self._pairs.clear(attempt.name, attempt.address)
         self._addresses.take_back(now, attempt.address)
         if not attempt.under_attack:
-            self._names.take_back(now, attempt.name)
+            self._names.take_back(now, attempt.name, count=attempt.attempts)
 
 
 class Misses:
@@ -125,10 +125,10 @@ class Windows:
         reset = self._limiter.get_window_stats(self._rate, *key).reset_time
         return max(1, math.ceil(reset - now.timestamp()))
 
-    def take_back(self, now: datetime, *key: str) -> None:
+    def take_back(self, now: datetime, *key: str, count: int = 1) -> None:
         """Uncount the newest."""
         self._storage.now = now.timestamp()
-        self._storage.take_back(self._rate.key_for(*key))
+        self._storage.take_back(self._rate.key_for(*key), count)
 
     def clear(self, *key: str) -> None:
         """Uncount all."""
@@ -162,10 +162,10 @@ class BoundedStorage(Storage, MovingWindowSupport):
         window = self._current(key, expiry)
         return (window[0] if window else self.now), len(window)
 
-    def take_back(self, key: str) -> None:
-        """Drop the newest moment of a window."""
+    def take_back(self, key: str, count: int) -> None:
+        """Drop the newest moments of a window."""
         if window := self._windows.get(key):
-            window.pop()
+            del window[-count:]
 
     def clear(self, key: str) -> None:
         self._windows.pop(key, None)

@@ -117,6 +117,19 @@ async def test_a_locked_database_is_unavailable_within_two_seconds(
 
 
 @pytest.mark.rule(10)
+async def test_a_node_that_dawdles_keeps_no_other_node_waiting(store: Store, url: str) -> None:
+    clock = asyncio.get_running_loop().time
+    other = await Store.open(url)
+    async with other.unit():
+        began = clock()
+        with pytest.raises(StoreUnavailable):
+            await begin(store)
+        assert clock() - began < PROMISED
+    await begin(store)
+    await other.close()
+
+
+@pytest.mark.rule(10)
 async def test_reading_goes_on_while_somebody_writes(
     sqlite_store: Store, sqlite_path: Path
 ) -> None:
