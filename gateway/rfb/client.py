@@ -16,9 +16,16 @@ from gateway.rfb.text import printable
 from gateway.rfb.updates import Updates
 from gateway.rfb.wire import MAX_CUT_TEXT, MAX_FENCE, MAX_NAME, RGBX, Cursor, Encoding, FenceFlags
 
+# Without JPEG, so that text is exact. For a screen of text, Tight costs the server and us what Raw
+# does, with a fiftieth of the bytes.
 DEFAULT_ENCODINGS: Final[Sequence[int]] = (
     Encoding.COPYRECT,
+    Encoding.TIGHT,
+    Encoding.ZRLE,
+    Encoding.ZLIB,
+    Encoding.HEXTILE,
     Encoding.RAW,
+    Encoding.COMPRESS_0 + 1,
     Encoding.CURSOR,
     Encoding.DESKTOP_SIZE,
     Encoding.EXTENDED_DESKTOP_SIZE,

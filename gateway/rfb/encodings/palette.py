@@ -10,10 +10,12 @@ import numpy.typing as npt
 from gateway.errors import RfbError
 from gateway.rfb.encodings.words import Words
 
-_WHOLE: Final = 256
-_SHIFTS: Final = {
-    bits: np.arange(8 - bits, -1, -bits, dtype=np.uint8) for bits in (1, 2, 4)
-}  # most significant bits first
+_BYTES: Final = np.arange(256, dtype=np.uint8)[:, None]
+# For pixels of so many bits: what each byte holds, most significant bits first.
+_UNPACKED: Final = {
+    bits: (_BYTES >> np.arange(8 - bits, -1, -bits, dtype=np.uint8)) & np.uint8((1 << bits) - 1)
+    for bits in (1, 2, 4)
+}
 
 
 def packed_size(width: int, height: int, bits: int) -> int:
@@ -24,13 +26,16 @@ def packed_size(width: int, height: int, bits: int) -> int:
 def paint_packed(data: bytes | memoryview, bits: int, palette: Words, into: Words) -> None:
     """Paint from pixels of 1, 2 or 4 bits. Raises: RfbError for a colour outside the palette."""
     height, width = into.shape
-    rows = np.frombuffer(data, np.uint8).reshape(height, (width * bits + 7) // 8)
-    if bits == 1:
-        indices = np.unpackbits(rows, axis=1, count=width)
+    if not into.size:
+        return
+    packed = np.frombuffer(data, np.uint8)
+    if palette.size == 1 << bits:
+        # Every value names a colour: look up all pixels of a byte at once.
+        pixels = palette.take(_UNPACKED[bits]).take(packed, axis=0)
+        into[...] = pixels.reshape(height, -1)[:, :width]
     else:
-        pixels = (rows[:, :, None] >> _SHIFTS[bits]) & np.uint8((1 << bits) - 1)
-        indices = pixels.reshape(height, -1)[:, :width]
-    paint_indices(indices, palette, into)
+        indices = _UNPACKED[bits].take(packed, axis=0)
+        paint_indices(indices.reshape(height, -1)[:, :width], palette, into)
 
 
 def paint_indices(indices: npt.NDArray[np.uint8], palette: Words, into: Words) -> None:
@@ -39,5 +44,5 @@ def paint_indices(indices: npt.NDArray[np.uint8], palette: Words, into: Words) -
         return
     if palette.size <= indices.max():
         raise RfbError(f"a pixel names colour {indices.max()} of {palette.size}")
-    # "wrap" wraps nothing here; it is the mode that looks up straight into `out`.
-    np.take(palette, indices, out=into, mode="wrap")
+    # "wrap" wraps nothing here; it is the mode that checks least.
+    into[...] = palette.take(indices, mode="wrap")

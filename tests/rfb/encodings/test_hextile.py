@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
@@ -118,12 +118,14 @@ def tiles(draw: st.DrawFn) -> tuple[bytes, int, int]:
     return said, width, height
 
 
+@settings(max_examples=60, deadline=None)
 @given(tiles())
 def test_it_paints_what_the_plain_way_paints(case: tuple[bytes, int, int]) -> None:
     said, width, height = case
     assert (painted(decode_hextile, width, height, said) == reference(said, width, height)).all()
 
 
+@settings(max_examples=60, deadline=None)
 @given(pictures(side=40))
 def test_raw_tiles(picture: Picture) -> None:
     height, width, _ = picture.shape

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import simplejpeg
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
@@ -93,6 +93,7 @@ def test_two_colours_come_as_bits() -> None:
     assert picture[0, :, 0].tolist() == [7, 9, 9, 9, 9, 9, 9, 9, 7]
 
 
+@settings(max_examples=60, deadline=None)
 @given(pictures())
 def test_copy(picture: Picture) -> None:
     height, width, _ = picture.shape
@@ -100,18 +101,21 @@ def test_copy(picture: Picture) -> None:
     assert (painted(TightDecoder().decode, width, height, said) == picture).all()
 
 
+@settings(max_examples=60, deadline=None)
 @given(pictures(colours=256))
 def test_palettes(picture: Picture) -> None:
     height, width, _ = picture.shape
     assert (painted(TightDecoder().decode, width, height, indexed(picture)) == picture).all()
 
 
+@settings(max_examples=60, deadline=None)
 @given(pictures(side=20))
 def test_gradient(picture: Picture) -> None:
     height, width, _ = picture.shape
     assert (painted(TightDecoder().decode, width, height, gradient(picture)) == picture).all()
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), pictures(side=12)), max_size=8))
 def test_four_streams_go_on_until_they_begin_anew(
     rects: list[tuple[int, bool, Picture]],

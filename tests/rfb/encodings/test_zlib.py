@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from gateway.errors import RfbError
 from gateway.rfb.encodings.zlib import ZlibDecoder
@@ -22,6 +22,7 @@ def body(deflate: zlib._Compress, picture: Picture) -> bytes:
     return struct.pack(">I", len(data)) + data
 
 
+@settings(max_examples=60, deadline=None)
 @given(pictures())
 def test_the_stream_goes_on_from_rect_to_rect(picture: Picture) -> None:
     height, width, _ = picture.shape

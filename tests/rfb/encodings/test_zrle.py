@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
@@ -84,6 +84,7 @@ def tiles(picture: Picture, ways: Callable[[], Callable[[Pixels, int], bytes]]) 
 
 
 @pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=40, deadline=None)
 @given(picture=pictures(side=130))
 def test_each_way(way: Callable[[Pixels, int], bytes], picture: Picture) -> None:
     height, width, _ = picture.shape
@@ -91,7 +92,8 @@ def test_each_way(way: Callable[[Pixels, int], bytes], picture: Picture) -> None
     assert (painted(ZrleDecoder().decode, width, height, said) == picture).all()
 
 
-@given(pictures(side=200, colours=20), st.randoms(use_true_random=False))
+@settings(max_examples=30, deadline=None)
+@given(pictures(side=130, colours=20), st.randoms(use_true_random=False))
 def test_the_ways_mix_and_the_stream_goes_on(picture: Picture, random: object) -> None:
     height, width, _ = picture.shape
     deflate, decoder = zlib.compressobj(), ZrleDecoder()
