@@ -1,9 +1,11 @@
 """One viewer's WebSocket as a byte stream that can be cut however stuck it is.
 
 Seen with aiohttp 3.14.5: after `transport.abort()` alone a stalled viewer still reads megabytes
-from the kernel's buffers; with a small SO_SNDBUF and SO_LINGER(1, 0) a few kilobytes. And where a
+from the kernel's buffers; with a small SO_SNDBUF and SO_LINGER(1, 0) a few kilobytes. Where a
 blocked `send_bytes` is cancelled, the next `close` raises CancelledError: so the close frame is
-tried first, while the sender still hangs, and the sender is cancelled after the abort.
+tried first, while the sender still hangs, and the sender is cancelled after the abort. And `close`
+returns without the other end's answer where another task receives, so that a reset could overtake
+the close frame: hence the closing handshake here.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ MAX_MESSAGE: Final = 64 * 1024
 SEND_BUFFER: Final = 128 * 1024
 HEARTBEAT: Final = 20.0  # seconds between pings
 FAREWELL: Final = 0.2  # seconds for a close frame
+_CODE: Final = struct.Struct(">H")
 _LINGER_0: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 s
 
 PROTOCOL: Final = "eva.rfb"
@@ -43,7 +46,10 @@ class Socket:
             autoclose=False,  # so that a viewer who left is noticed at once
         )
         self._transport = request.transport
+        self._receiving = False
+        self._closing = False  # by us
         self._peer_closed = False
+        self._gone = asyncio.Event()  # the other end closed, or answered our close
 
     async def accept(self, request: web.Request) -> web.WebSocketResponse:
         """Upgrade. Raises: HTTPBadRequest where this is no WebSocket handshake."""
@@ -60,6 +66,47 @@ class Socket:
 
     async def receive(self) -> bytes:
         """The next message; b"" for one without content. Raises: ViewerGone, RfbError."""
+        self._receiving = True
+        try:
+            data = await self._receive()
+            while self._closing:
+                data = await self._receive()  # nobody listens any more, but for the answer
+            return data
+        except ViewerGone:
+            self._gone.set()
+            raise
+        finally:
+            self._receiving = False
+
+    async def cut(self, end: End) -> None:
+        """Say why if that works within 200 ms, then break the connection. Never raises."""
+        code = CloseCode.NORMAL if self._peer_closed else close_code(end.code)
+        await self.close(code, close_reason(end))
+
+    async def close(self, code: CloseCode, reason: bytes) -> None:
+        """Say so if that works within 200 ms, then break the connection. Never raises."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(FAREWELL):
+                # RFC 6455 §5.5.1: the code, then the reason; the other end answers in kind.
+                await self._ws.send_frame(_CODE.pack(code) + reason, WSMsgType.CLOSE)
+                if self._receiving:
+                    await self._gone.wait()
+                elif not self._peer_closed:
+                    await self.receive()
+        except (TimeoutError, OSError, RfbError, ViewerGone):
+            pass  # it answered, or it was stuck or gone
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Break the connection and forget what the kernel still holds."""
+        # Also where it is closing: that may wait long for a full buffer to drain.
+        self._set_option(socket.SO_LINGER, _LINGER_0)
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _receive(self) -> bytes:
         try:
             message = await self._ws.receive()
             match message.type:
@@ -77,28 +124,6 @@ class Socket:
                     raise ViewerGone
         except OSError:
             raise ViewerGone from None
-
-    async def cut(self, end: End) -> None:
-        """Say why if that works within 200 ms, then break the connection. Never raises."""
-        code = CloseCode.NORMAL if self._peer_closed else close_code(end.code)
-        await self.close(code, close_reason(end))
-
-    async def close(self, code: CloseCode, reason: bytes) -> None:
-        """Say so if that works within 200 ms, then break the connection. Never raises."""
-        try:
-            async with asyncio.timeout(FAREWELL):
-                await self._ws.close(code=code, message=reason)
-        except (TimeoutError, OSError, RuntimeError):
-            pass  # it was stuck or gone
-        finally:
-            self.abort()
-
-    def abort(self) -> None:
-        """Break the connection and forget what the kernel still holds."""
-        # Also where it is closing: that may wait long for a full buffer to drain.
-        self._set_option(socket.SO_LINGER, _LINGER_0)
-        if self._transport is not None:
-            self._transport.abort()
 
     def _set_option(self, option: int, value: int | bytes) -> None:
         sock = self._transport.get_extra_info("socket") if self._transport else None

@@ -6,7 +6,8 @@ async with staged(server.port) as stage, stage.viewer("operator") as viewer: ...
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,7 @@ class Stage:
     consent: Consent
     machine: Any
     port: int = 0
+    tls: bool = False
     ended: dict[str, EndCode] = field(default_factory=dict)  # by name: what the store now says
     session_ended: EndCode | None = None  # what it says of the whole session
     store_down: BaseException | None = None
@@ -61,7 +63,8 @@ class Stage:
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/consoles/{self.consent.id}/stream"
+        scheme = "wss" if self.tls else "ws"
+        return f"{scheme}://127.0.0.1:{self.port}/consoles/{self.consent.id}/stream"
 
     @property
     def session(self) -> ConsoleSession:
@@ -137,11 +140,11 @@ def a_consent(clock: Callable[[], datetime], consent_id: str = CONSENT) -> Conse
 
 @asynccontextmanager
 async def staged(
-    upstream_port: int, *, waiting: Waiting | None = None, schemes: Sequence[str] = ("vnc",)
+    upstream_port: int, *, waiting: Waiting | None = None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Stage]:
     """A registry that dials `upstream_port`, and a server in front of it."""
     clock = JumpClock()
-    dialler = Backends({scheme: VncBackend() for scheme in schemes})
+    dialler = Backends({"vnc": VncBackend()})
     registry = Registry(dialler.dial, clock, waiting=waiting)
     await registry.start()
     stage = Stage(registry, clock, a_consent(clock), at_port(upstream_port))
@@ -149,9 +152,9 @@ async def staged(
     app.router.add_get("/consoles/{consent_id}/stream", Stream(registry, stage.admit, ORIGIN).serve)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    stage.port = runner.addresses[0][1]
+    stage.port, stage.tls = runner.addresses[0][1], tls is not None
     try:
         yield stage
     finally:
