@@ -363,7 +363,7 @@ async def test_bytes_before_tls_are_not_believed(tmp_path: Path) -> None:
 
     async with FakeRfbServer(script) as server:
         machine = at_port(server.port, tls=True, ca_file=authority.ca_file)
-        with pytest.raises(RfbError, match="none were expected|before TLS"):
+        with pytest.raises(RfbError, match=r"none were expected|before TLS"):
             await backends().dial(machine, ignore)
 
 

@@ -75,6 +75,11 @@ class DesktopMachine(DemoMachine):
         if self.powered and not self._has_timer("frame"):
             self._tick()
 
+    @property
+    def visitor_at(self) -> tuple[int, int]:
+        """Where the moving window's corner is."""
+        return self._visitor.x, self._visitor.y
+
     # the picture
 
     def _build(self) -> None:

@@ -53,4 +53,4 @@ def _letter(keysym: int) -> str | None:
     if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
         return chr(keysym)
     # Unicode keysyms: 0x01000000 and the code point; 0x01110000 lies beyond the last.
-    return chr(keysym & 0xFFFFFF) if 0x0100_0100 <= keysym < 0x0111_0000 else None
+    return chr(keysym & 0xFFFFFF) if 0x0100_00A0 <= keysym < 0x0111_0000 else None
