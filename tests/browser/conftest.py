@@ -58,6 +58,9 @@ class Person:
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(8000)
+
     async def sign_in(self) -> None:
         await self.goto("/sign-in")
         await self.page.fill("#name", self.name)
