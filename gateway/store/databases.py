@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gateway.errors import SettingsError, StoreUnavailable
 from gateway.store.schema import audit_head
 
-PATIENCE = 1.5  # seconds that a unit waits for its turn; with the rest of it, well below 2 s
 READERS = 8
+MIGRATION_PATIENCE = 10.0  # seconds: another node may be at it
 MIGRATION_LOCK = 7238915506  # an arbitrary number that means: the gateway's schema
 
 
@@ -31,9 +31,13 @@ class Database(Protocol):
     """What differs between the databases."""
 
     engine: AsyncEngine
+    patience: float  # seconds that a unit waits for its turn; all in all it is to be below 2 s
 
     def check(self) -> None:
         """Look whether the database is still there. Raises: StoreUnavailable."""
+
+    def migrating(self) -> AsyncEngine:
+        """Return an engine whose statements may take long; the caller disposes of it."""
 
     async def begin_migration(self, connection: AsyncConnection) -> None:
         """Begin a transaction that no other process' migration can run beside."""
@@ -59,29 +63,38 @@ def database_at(address: str) -> Database:
         case "sqlite" if url.database and url.database != ":memory:":
             return Sqlite(Path(url.database))
         case "postgresql":
-            return Postgresql(url)
+            return _postgresql(url)
     raise SettingsError("database: use sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+def _postgresql(url: URL) -> Postgresql:
+    try:
+        return Postgresql(url)
+    except ModuleNotFoundError:
+        raise SettingsError("database: for PostgreSQL, install eva-gateway[postgresql]") from None
 
 
 class Sqlite:
     """A file. Commits survive a power cut (WAL, synchronous=FULL)."""
 
+    patience = 1.5
+
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
         self._identity = _claim(self._path)
-        url = URL.create(
-            "sqlite+aiosqlite",
-            # mode=rw: a file that vanished is an error and never silently a new, empty one.
-            database=self._path.as_uri(),
-            query={"mode": "rw", "uri": "true"},
-        )
-        self.engine = create_async_engine(
-            url,
+        self.engine = self.migrating()
+
+    def migrating(self) -> AsyncEngine:
+        # mode=rw: a file that vanished is an error and never silently a new, empty one.
+        query = {"mode": "rw", "uri": "true"}
+        engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=self._path.as_uri(), query=query),
             pool_size=READERS,
-            pool_timeout=PATIENCE,
-            connect_args={"timeout": PATIENCE, "factory": _SqliteConnection},
+            pool_timeout=self.patience,
+            connect_args={"timeout": self.patience, "factory": _SqliteConnection},
         )
-        event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        return engine
 
     def check(self) -> None:
         """Refuse a file that was removed or replaced: SQLite would go on writing into nowhere."""
@@ -93,7 +106,7 @@ class Sqlite:
             raise StoreUnavailable("the database file was replaced while the gateway ran")
 
     async def begin_migration(self, connection: AsyncConnection) -> None:
-        await self.begin_writing(connection, PATIENCE)
+        await self.begin_writing(connection, MIGRATION_PATIENCE)
 
     async def begin_writing(self, connection: AsyncConnection, patience: float) -> None:
         await self._begin(connection, patience, "PRAGMA query_only=OFF", "BEGIN IMMEDIATE")
@@ -117,21 +130,30 @@ class Sqlite:
 class Postgresql:
     """A server. Waiting for it, and for its locks, is bounded as on SQLite."""
 
+    # A server that fell silent is waited for twice: for its answer, and when hanging up on it.
+    patience = 0.9
+
     def __init__(self, url: URL) -> None:
-        milliseconds = str(int(1000 * PATIENCE))
-        self.engine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"),
+        self._url = url.set(drivername="postgresql+asyncpg")
+        self.engine = self._engine(self.patience)
+
+    def migrating(self) -> AsyncEngine:
+        return self._engine(MIGRATION_PATIENCE)
+
+    def _engine(self, patience: float) -> AsyncEngine:
+        bounds = {
+            "lock_timeout": str(int(1000 * patience)),
+            "idle_in_transaction_session_timeout": "30000",
+            "synchronous_commit": "on",
+        }
+        return create_async_engine(
+            self._url,
             pool_size=READERS,
-            pool_timeout=PATIENCE,
-            pool_pre_ping=True,  # a server that was restarted costs nobody a failed request
+            pool_timeout=patience,
             connect_args={
-                "timeout": PATIENCE,
-                "command_timeout": PATIENCE,
-                "server_settings": {
-                    "lock_timeout": milliseconds,
-                    "idle_in_transaction_session_timeout": "30000",
-                    "synchronous_commit": "on",
-                },
+                "timeout": self.patience,
+                "command_timeout": patience,
+                "server_settings": bounds,
             },
         )
 
@@ -171,13 +193,13 @@ class _SqliteConnection(sqlite3.Connection):
 def _claim(path: Path) -> tuple[int, int]:
     """Make the file if it is missing, see that it is its owner's alone, and return its identity."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            # The write-ahead log and its index take their mode from the file.
-            os.fchmod(file, 0o600)
-            found = os.fstat(file)
-        finally:
-            os.close(file)
+        # Only a new file is opened here: closing one that SQLite has open in this process would
+        # drop SQLite's locks on it (POSIX locks are a process', not a file descriptor's).
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        # The write-ahead log and its index take their mode from the file.
+        path.chmod(0o600)
+        found = path.stat()
     except OSError as error:
         raise StoreUnavailable(f"the database file cannot be opened: {error.strerror}") from error
     return found.st_dev, found.st_ino

@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import StoreUnavailable
-from gateway.store.databases import PATIENCE, Database, database_at
+from gateway.store.databases import Database, database_at
 from gateway.store.unit import Unit
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -76,7 +76,7 @@ class Store:
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[Unit]:
-        deadline = _now() + PATIENCE
+        deadline = _now() + self._database.patience
         async with self._turn(deadline), self._connection(deadline) as connection:
             await self._database.begin_writing(connection, max(0.0, deadline - _now()))
             yield Unit(connection)
@@ -86,7 +86,7 @@ class Store:
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[Unit]:
-        deadline = _now() + PATIENCE
+        deadline = _now() + self._database.patience
         async with self._connection(deadline) as connection:
             await self._database.begin_reading(connection, max(0.0, deadline - _now()))
             yield Unit(connection)
@@ -113,10 +113,15 @@ class Store:
                 yield connection
 
     async def _migrate(self) -> None:
-        async with self._connection(_now() + PATIENCE) as connection:
-            await self._database.begin_migration(connection)
-            await connection.run_sync(_upgrade)
-            await connection.commit()
+        engine = self._database.migrating()
+        try:
+            with _told_apart():
+                async with engine.connect() as connection:
+                    await self._database.begin_migration(connection)
+                    await connection.run_sync(_upgrade)
+                    await connection.commit()
+        finally:
+            await engine.dispose()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -242,3 +243,18 @@ async def test_paths_with_odd_characters_are_paths(tmp_path: Path) -> None:
     await begin(store)
     await store.close()
     assert path.exists()
+
+
+async def test_postgresql_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(SettingsError, match=r"eva-gateway\[postgresql\]"):
+        await Store.open("postgresql://eva@127.0.0.1/eva")
+
+
+async def test_a_readable_database_is_made_private(sqlite_path: Path) -> None:
+    sqlite_path.touch(mode=0o644)
+    store = await Store.open(f"sqlite:///{sqlite_path}")
+    assert sqlite_path.stat().st_mode & 0o777 == 0o600
+    await store.close()
