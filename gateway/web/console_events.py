@@ -50,13 +50,15 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str, Any]]:
     """A view whenever it changed, and once a second; the last one tells the end."""
-    told, look = None, 0
+    told, look, was_live = None, 0, False
     while True:
-        if look % JUDGE_EVERY == 0 or _ended(request, access):
+        live = _is_live(request, access)
+        if look % JUDGE_EVERY == 0 or live != was_live:
             view, over = await _judged(request, access)
         else:
             view, over = _view(request, access), False
         essence = _essence(view)
+        was_live = live
         if over or essence != told or look % FIGURES_EVERY == 0:
             told = essence
             yield view
@@ -66,12 +68,11 @@ async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str
         await asyncio.sleep(LOOK_EVERY)
 
 
-def _ended(request: web.Request, access: Access) -> bool:
-    """Whether the session or the consent has just ended: then the store is read at once."""
+def _is_live(request: web.Request, access: Access) -> bool:
+    """When this changes the store is read at once: a session may end because a consent did."""
     services = request.app[SERVICES]
-    session = view_of(services, access.consent.id)
     expired = consent_end(access.consent, services.clock()) is not None
-    return expired or (session is not None and session.state.name == "ended")
+    return not expired and view_of(services, access.consent.id) is not None
 
 
 async def _judged(request: web.Request, access: Access) -> tuple[dict[str, Any], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from gateway.actions.services import Services
 from gateway.errors import Conflict, NotFound, Refused
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 NO_CONTROL = Refused("NotInControl", "you do not control this console")
 
 
-def session_of_consent(services: Services, consent_id: str) -> ConsoleSession | None:
-    """The live session; actions know less of it than app.py puts there."""
-    return cast("ConsoleSession | None", services.registry.get(consent_id))
+def live_session(services: Services, consent_id: str) -> ConsoleSession | None:
+    """The live session, or None."""
+    return services.registry.get(consent_id)
 
 
 def view_of(services: Services, consent_id: str) -> SessionView | None:
     """What the consent's console session is doing, or None while there is none."""
-    session = session_of_consent(services, consent_id)
+    session = live_session(services, consent_id)
     return session.view() if session is not None else None
 
 
 def own_participants(services: Services, access: Access) -> list[str]:
     """The public ids of the viewers that this very browser has open."""
-    session = session_of_consent(services, access.consent.id)
+    session = live_session(services, access.consent.id)
     if session is None:
         return []
     return [one.id for one in session.participants() if _is_own(one, access)]
@@ -56,7 +56,7 @@ def give_control(services: Services, access: Access, participant_id: str) -> Non
 
 def session_behind(services: Services, access: Access) -> ConsoleSession:
     """Raises: NotFound."""
-    session = session_of_consent(services, access.consent.id)
+    session = live_session(services, access.consent.id)
     if session is None:
         raise NotFound("nobody has this console open")
     return session

@@ -11,7 +11,7 @@ from gateway.edge import SERVICES
 from gateway.errors import NotFound
 from gateway.policy.consents import consent_end
 from gateway.web.access import access_of
-from gateway.web.live import session_of_consent
+from gateway.web.live import live_session
 
 WIDTHS: Final = range(64, 1281)
 DEFAULT_WIDTH: Final = 480
@@ -32,7 +32,7 @@ async def show(request: web.Request) -> web.Response:
         assert access.session is not None
         if await own_grant(services, access.session.actor, access.consent.id, now=now) is None:
             raise NotFound("this console is not open to you")
-    live = session_of_consent(services, access.consent.id)
+    live = live_session(services, access.consent.id)
     if live is None:
         raise NotFound("nobody has this console open")
     picture = await live.thumbnail(_width(request))

@@ -137,7 +137,8 @@ class ConsolePage {
 
   #enter() {
     this.#panels.close();
-    this.#screen.enter();
+    if (this.#screen.mayType) this.#screen.enter();
+    else this.#say("You do not control this console now. Your keyboard is not sent.");
   }
 
   #setEntered(entered) {

@@ -6,7 +6,7 @@ export class Panels {
   constructor() {
     for (const button of document.querySelectorAll("[data-opens]")) {
       button.setAttribute("aria-controls", button.dataset.opens);
-      button.addEventListener("click", () => this.#toggle(button));
+      button.addEventListener("click", () => isIdle(button) || this.#toggle(button));
     }
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.#open) this.close({ refocus: true });
@@ -37,9 +37,14 @@ export class Panels {
   }
 }
 
+function isIdle(button) {
+  return button.getAttribute("aria-disabled") === "true";
+}
+
 function wireDialog(button) {
   const dialog = document.getElementById(button.dataset.dialog);
   button.addEventListener("click", () => {
+    if (isIdle(button)) return;
     dialog.dispatchEvent(new CustomEvent("opening"));
     dialog.showModal();
   });

@@ -40,6 +40,7 @@ export class Stage extends EventTarget {
     const stage = byId("stage");
     stage.dataset.screen = moment.screen;
     stage.dataset.look = look(moment);
+    this.#bar(moment);
     this.#figures(moment);
     this.#alarm(said);
   }
@@ -91,6 +92,15 @@ export class Stage extends EventTarget {
         return button;
       }),
     );
+  }
+
+  /** Buttons that can do nothing now stay where they are and say so. */
+  #bar({ name, state }) {
+    const over = name === "expired" || state.over !== null;
+    for (const button of document.querySelectorAll("#bar [data-needs]")) {
+      const idle = over || (button.dataset.needs === "control" && name !== "control");
+      button.setAttribute("aria-disabled", String(idle));
+    }
   }
 
   #figures({ state, now }) {
