@@ -94,7 +94,8 @@ class Picture:
             return screen.update_for(sent, profile, known_size=known_size)
         # One at a time: what one viewer has had encoded, the next finds ready.
         async with self._encoding:
-            return await asyncio.to_thread(screen.update_for, sent, profile, known_size=known_size)
+            owed = screen.owed(sent, profile, known_size=known_size)
+            return await asyncio.to_thread(owed.encoded) if owed else None
 
     def _painted(self, frame: FrameReceived, now: float) -> None:
         if self.screen is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.rfb.encodings.copyrect_encoder import copy_rect
 from gateway.rfb.encodings.raw_encoder import raw_rect
@@ -24,27 +23,31 @@ _MAX_MERGED_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rects as bytes, and how many they are."""
+    """Rects as bytes, how many they are, and where they are not exact."""
 
     count: int
     rects: bytes
+    lossy: tuple[Rect, ...]
+
+
+# An operation and its pixels; a Copy that is sent as one has none.
+_Step: TypeAlias = tuple[Operation, Words | None]
 
 
 class Painting:
     """Operations with the pixels that they paint, taken down at their frame.
 
-    The pixels are copies: the framebuffer may be painted again before, or while, they are encoded.
-    INVARIANT: encoded at most once; any thread may ask.
+    The pixels are copies: the screen may be painted again before, or while, they are encoded.
+    INVARIANT: the same bytes for ever; so any thread may ask, and two at once do no harm.
     """
 
     def __init__(
         self, operations: Sequence[Operation], pixels: Words, profile: Profile, frame: int
     ) -> None:
         self.frame = frame
+        self.noted = False  # whether the screen knows where this is lossy
         self._profile = profile
-        self._lock = Lock()
         self._encoded: Encoded | None = None
-        self._lossy: tuple[Rect, ...] = ()
         self._steps = [(each, self._taken(each, pixels)) for each in operations]
 
     @property
@@ -54,18 +57,24 @@ class Painting:
             return len(self._encoded.rects)
         return sum(0 if pixels is None else pixels.nbytes for _, pixels in self._steps)
 
+    @property
+    def lossy(self) -> Sequence[Rect] | None:
+        """Where the rects are not exact; None as long as nobody has had them encoded."""
+        return None if self._encoded is None else self._encoded.lossy
+
+    @property
+    def rects(self) -> Sequence[Rect]:
+        """Where it paints, at most, until it is encoded."""
+        return [operation.rect for operation, _ in self._steps]
+
     def encoded(self) -> Encoded:
         """The rects; the first caller pays."""
-        with self._lock:
-            if self._encoded is None:
-                self._encoded = self._encode()
-                self._steps = []
-            return self._encoded
-
-    def take_lossy(self) -> tuple[Rect, ...]:
-        """Where the rects are not exact, once they are encoded; told once."""
-        rects, self._lossy = self._lossy, ()
-        return rects
+        # In this order: once the steps are gone, another thread has put the rects there.
+        steps, encoded = self._steps, self._encoded
+        if encoded is None:
+            encoded = self._encoded = self._encode(steps)
+            self._steps = []
+        return encoded
 
     def _taken(self, operation: Operation, pixels: Words) -> Words | None:
         if isinstance(operation, Copy) and self._profile.copyrect:
@@ -73,17 +82,17 @@ class Painting:
         rect = operation.rect
         return pixels[rect.y : rect.bottom, rect.x : rect.right].copy()
 
-    def _encode(self) -> Encoded:
-        count, rects = 0, []
-        for payload, lossy in self._payloads():
-            count += 1
-            rects.append(payload)
-            if lossy is not None:
-                self._lossy += (lossy,)
-        return Encoded(count, b"".join(rects))
+    def _encode(self, steps: Sequence[_Step]) -> Encoded:
+        payloads = list(self._payloads(steps))
+        return Encoded(
+            count=len(payloads),
+            rects=b"".join(payload for payload, _ in payloads),
+            lossy=tuple(rect for _, rect in payloads if rect is not None),
+        )
 
-    def _payloads(self) -> Iterator[tuple[bytes, Rect | None]]:
-        for operation, pixels in self._steps:
+    def _payloads(self, steps: Sequence[_Step]) -> Iterator[tuple[bytes, Rect | None]]:
+        """Each rect, and its place where it is not exact."""
+        for operation, pixels in steps:
             rect = operation.rect
             if pixels is None:
                 assert isinstance(operation, Copy)
@@ -91,7 +100,7 @@ class Painting:
             elif self._profile.encoding == Encoding.RAW:
                 yield raw_rect(pixels, rect.x, rect.y, self._profile.pixel_format), None
             else:
-                lossless = not isinstance(operation, Copy) and operation.lossless
+                lossless = isinstance(operation, Write) and operation.lossless
                 quality = None if lossless else self._profile.jpeg_quality
                 for each in encode_tight(pixels, rect.x, rect.y, quality=quality):
                     yield each.payload, each.rect if each.lossy else None

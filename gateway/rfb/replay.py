@@ -17,6 +17,7 @@ import numpy as np
 from gateway.rfb.damage import changed_rects, grid_size, tile_rects, tiles_of
 from gateway.rfb.encodings.words import USED, Words
 from gateway.rfb.operations import Copy, Operation, Write
+from gateway.rfb.scroll import find_scroll
 from gateway.rfb.wire import Rect
 
 __all__ = ["replayed"]
@@ -35,14 +36,33 @@ def replayed(operations: Sequence[Operation], shown: Words, upstream: Words) -> 
     """
     if _too_much(operations, _MAX_ASKED, shown):
         operations = _tiled(operations, shown)
+    scroll = _scroll(operations, shown, upstream)
     done: list[Operation] = []
-    for each in operations:
+    for each in [scroll, *operations] if scroll else operations:
         done += _done(each, shown, upstream)
     copies = [each for each in done if isinstance(each, Copy)]
     for copy in copies:
         done += _written(copy.rect, shown, upstream)
     joined = list(_joined(done))
     return _tiled(joined, shown) if _too_much(joined, _MAX_DONE, shown) else joined
+
+
+def _scroll(operations: Sequence[Operation], shown: Words, upstream: Words) -> Copy | None:
+    """What an upstream without CopyRect might have said first, for viewers that know it."""
+    if any(isinstance(each, Copy) for each in operations):
+        return None
+    height, width = shown.shape
+    rects = [_clipped(each.rect, width, height) for each in operations]
+    box = _around([each for each in rects if each is not None])
+    return None if box is None else find_scroll(shown, upstream, box)
+
+
+def _around(rects: Sequence[Rect]) -> Rect | None:
+    if not rects:
+        return None
+    left, top = min(each.x for each in rects), min(each.y for each in rects)
+    right, bottom = max(each.right for each in rects), max(each.bottom for each in rects)
+    return Rect(left, top, right - left, bottom - top)
 
 
 def _done(operation: Operation, shown: Words, upstream: Words) -> Sequence[Operation]:

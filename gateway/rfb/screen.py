@@ -7,8 +7,6 @@ the screen's own, which changes only when a frame is whole. Viewers are sent the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -20,26 +18,16 @@ from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.history import Frame, History
 from gateway.rfb.messages import desktop_size_rect, extended_desktop_size_rect, framebuffer_update
 from gateway.rfb.operations import Copy, Operation, Write
-from gateway.rfb.painting import Encoded, MergedPaintings, Painting
+from gateway.rfb.owed import Owed, Update
+from gateway.rfb.painting import MergedPaintings, Painting
 from gateway.rfb.profile import Profile
 from gateway.rfb.replay import replayed
 from gateway.rfb.wire import Cursor, Encoding, Rect
 
-__all__ = ["Profile", "Screen", "Update"]
+__all__ = ["Owed", "Profile", "Screen", "Update"]
 
 STILL_SECONDS: Final = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What to write to a viewer, whole messages, and the number that it then has been sent."""
-
-    frame: int
-    payload: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.payload)
+_MAX_HANDED_OUT: Final = 64 * 1024 * 1024
 
 
 class Screen:
@@ -48,7 +36,7 @@ class Screen:
     INVARIANT: a viewer's whole state is one integer, the newest frame that it was sent; 0 is none.
     INVARIANT: whoever was sent every frame up to n holds the screen's own picture as of n, but for
     tiles marked lossy.
-    Any thread may call; encoding happens outside the lock.
+    One thread calls; only what `owed` hands out may be encoded in another.
     """
 
     def __init__(self, framebuffer: Framebuffer) -> None:
@@ -57,11 +45,12 @@ class Screen:
         self.cursor: Cursor | None = None
         self.cursor_version = 0
         self.size_version = 0
-        self._lock = Lock()
         self._history = History()
         self._merged = MergedPaintings()
         # Of the newest frame only: viewers in one place share one payload.
-        self._updates: dict[tuple[int, Profile, bool], Update] = {}
+        self._owed_now: dict[tuple[int, Profile], Owed] = {}
+        # Handed out; where they are lossy is known when they are encoded.
+        self._handed_out: list[Painting] = []
         self._begin_at_size(now=0.0)
 
     @property
@@ -77,14 +66,14 @@ class Screen:
 
         Returns the newest frame's number.
         """
-        with self._lock:
-            self._follow_size(now)
-            done = replayed(operations, self._shown, as_words(self.framebuffer.pixels))
-            if done:
-                self._begin_frame(done)
-                for each in done:
-                    self._mark_painted(each, now)
-            return self.frame
+        self._mark_lossy()
+        self._follow_size(now)
+        done = replayed(operations, self._shown, as_words(self.framebuffer.pixels))
+        if done:
+            self._begin_frame(done)
+            for each in done:
+                self._mark_painted(each, now)
+        return self.frame
 
     def resized(self, now: float) -> int:
         """The framebuffer has another size, or was replaced by that of a new upstream connection.
@@ -104,26 +93,33 @@ class Screen:
 
         Returns the number of the frame that says so; None where nothing is due.
         """
-        with self._lock:
-            due = self._lossy & (self._painted_at + STILL_SECONDS <= now)
-            if not due.any():
-                return None
-            writes = [Write(rect, lossless=True) for rect in tile_rects(due, self._whole)]
-            self._begin_frame(writes, refinement=True)
-            self._refined[due] = self.frame
-            self._lossy[due] = False
-            return self.frame
+        self._mark_lossy()
+        due = self._lossy & (self._painted_at + STILL_SECONDS <= now)
+        if not due.any():
+            return None
+        writes = [Write(rect, lossless=True) for rect in tile_rects(due, self._whole)]
+        self._begin_frame(writes, refinement=True)
+        self._refined[due] = self.frame
+        self._lossy[due] = False
+        return self.frame
 
     def next_refinement(self) -> float | None:
         """When `refine` next has something to do; ask again after each update."""
-        with self._lock:
-            if not self._lossy.any():
-                return None
-            return float(self._painted_at[self._lossy].min()) + STILL_SECONDS
+        self._mark_lossy()
+        if not self._lossy.any():
+            return None
+        return float(self._painted_at[self._lossy].min()) + STILL_SECONDS
 
     def update_for(
         self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None = None
     ) -> Update | None:
+        """What a viewer that was sent frame `sent` is owed, encoded here and now; see `owed`."""
+        owed = self.owed(sent, profile, known_size=known_size)
+        return None if owed is None else owed.encoded()
+
+    def owed(
+        self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None = None
+    ) -> Owed | None:
         """What a viewer that was sent frame `sent` is owed; None where that is nothing.
 
         A viewer whose profile changes begins again at 0. `known_size` is the size that it believes
@@ -131,26 +127,25 @@ class Screen:
         sent nothing is held to know.
         Raises: RfbError where the viewer has no way to learn the new size.
         """
-        with self._lock:
-            frame = self.frame
-            tell_size = self._must_tell_size(sent, known_size)
-            if frame <= sent and not tell_size:
+        size_message = b""
+        if self._must_tell_size(sent, known_size):
+            # Viewers may forget their pixels with their size.
+            sent, size_message = 0, self._size_message(profile)
+        elif self.frame <= sent:
+            return None
+        profile = profile.painting
+        # Without a size message, what is owed depends on nothing else.
+        owed = None if size_message else self._owed_now.get((sent, profile))
+        if owed is None:
+            paintings = self._paintings(sent, profile)
+            if not paintings:
                 return None
-            update = self._updates.get((sent, profile, tell_size))
-            if update is not None:
-                return update
-            size = self._size_message(profile) if tell_size else b""
-            paintings = self._paintings(sent, profile.painting)
-        payload = size + _message([each.encoded() for each in paintings])
-        with self._lock:
-            for each in paintings:
-                self._mark_lossy(each)
-            if not payload:
-                return None
-            update = Update(frame, payload)
-            if frame == self.frame:
-                self._updates[sent, profile, tell_size] = update
-            return update
+            owed = Owed(self.frame, size_message, paintings)
+            if profile.jpeg_quality is not None:
+                self._handed_out += [each for each in paintings if not each.noted]
+            if not size_message:
+                self._owed_now[sent, profile] = owed
+        return owed
 
     @property
     def _whole(self) -> Rect:
@@ -172,7 +167,7 @@ class Screen:
         self._copied_at = 0
         self._history.clear()
         self._merged.clear()
-        self._updates.clear()
+        self._owed_now.clear()
 
     def _follow_size(self, now: float) -> None:
         framebuffer = self.framebuffer
@@ -183,7 +178,7 @@ class Screen:
 
     def _begin_frame(self, operations: Sequence[Operation], *, refinement: bool = False) -> None:
         self.frame += 1
-        self._updates.clear()
+        self._owed_now.clear()
         self._history.add(Frame(self.frame, tuple(operations), refinement))
 
     def _mark_painted(self, operation: Operation, now: float) -> None:
@@ -198,12 +193,29 @@ class Screen:
             # Whoever gets this gets every pixel anew; if as a JPEG, that is noted then.
             self._lossy[inner_tiles(operation.rect, self.width, self.height)] = False
 
-    def _mark_lossy(self, painting: Painting) -> None:
-        rects = painting.take_lossy()
+    def _mark_lossy(self) -> None:
+        """Note where what was handed out is not exact, as far as it has been encoded."""
+        waiting: list[Painting] = []
+        size = 0
+        for painting in reversed(self._handed_out):
+            size += painting.size
+            if painting.lossy is not None:
+                self._note(painting, painting.lossy)
+            elif size <= _MAX_HANDED_OUT:
+                waiting.append(painting)
+            else:
+                # Too much has been left lying: count it all as lossy and be done.
+                self._note(painting, painting.rects)
+        self._handed_out = waiting[::-1]
+
+    def _note(self, painting: Painting, rects: Sequence[Rect]) -> None:
+        if painting.noted:
+            return
+        painting.noted = True
         for rect in rects:
             self._lossy[tiles_of(rect)] = True
         if rects and painting.frame < self._copied_at:
-            # It was encoded while later frames arrived, and what it paints may have been copied.
+            # Encoded while later frames came: what it paints may have been copied since.
             self._lossy |= painting.frame < self._generation
 
     # What a viewer is owed
@@ -251,11 +263,3 @@ class Screen:
         if profile.resize == Encoding.DESKTOP_SIZE:
             return framebuffer_update(1, desktop_size_rect(self.width, self.height))
         raise RfbError("the screen changed its size and the viewer cannot follow")
-
-
-def _message(encoded: Sequence[Encoded]) -> bytes:
-    """All of it as one FramebufferUpdate; nothing where nothing is to be painted."""
-    count = sum(each.count for each in encoded)
-    if not count:
-        return b""
-    return framebuffer_update(count, b"".join(each.rects for each in encoded))

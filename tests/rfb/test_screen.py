@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,8 +11,7 @@ from gateway.errors import RfbError
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.history import MAX_FRAMES
 from gateway.rfb.operations import Copy, Write
-from gateway.rfb.painting import Encoded, Painting
-from gateway.rfb.screen import Profile, Screen
+from gateway.rfb.screen import Profile, Screen, Update
 from gateway.rfb.wire import RGBX, Cursor, Rect
 from tests.doubles.simple_viewer import SimpleViewer
 
@@ -383,57 +382,78 @@ def test_many_small_writes_become_a_few_rects(screen: Screen, framebuffer: Frame
     assert viewer.pixels() == truth(framebuffer)
 
 
-def test_a_photo_copied_while_it_is_being_encoded_is_refined_too(
-    screen: Screen, framebuffer: Framebuffer, monkeypatch: pytest.MonkeyPatch
+def test_a_photo_that_was_copied_before_it_was_encoded_is_refined_too(
+    screen: Screen, framebuffer: Framebuffer
 ) -> None:
     left, right = Rect(0, 0, 128, 128), Rect(128, 0, 128, 128)
     paint_photo(framebuffer, left)
     screen.painted([Write(left)], 0)
-    viewer, encoded = SimpleViewer(256, 128), Painting.encoded
-
-    def interrupted(painting: Painting) -> Encoded:
-        """The next frame comes before this one has been encoded."""
-        monkeypatch.undo()
-        framebuffer.copy(right, 0, 0)
-        framebuffer.fill(Rect(0, 0, 32, 32), (9, 9, 9))
-        screen.painted([Copy(right, 0, 0), Write(Rect(0, 0, 32, 32))], 0)
-        return encoded(painting)
-
-    monkeypatch.setattr(Painting, "encoded", interrupted)
-    sent = caught_up(screen, viewer, 1, NOVNC)
-    assert sent == 2
+    viewer, owed = SimpleViewer(256, 128), screen.owed(1, NOVNC)
+    framebuffer.copy(right, 0, 0)
+    framebuffer.fill(Rect(0, 0, 32, 32), (9, 9, 9))
+    screen.painted([Copy(right, 0, 0), Write(Rect(0, 0, 32, 32))], 0)
+    assert owed is not None
+    update = owed.encoded()
+    viewer.receive(update.payload)
+    assert update.frame == 2
     assert viewer.image.getpixel((0, 0)) != (9, 9, 9)
-    sent = caught_up(screen, viewer, sent, NOVNC)
+    sent = caught_up(screen, viewer, 2, NOVNC)
     screen.refine(1.0)
     caught_up(screen, viewer, sent, NOVNC)
     assert viewer.pixels() == truth(framebuffer)
+
+
+def test_a_photo_is_refined_once_however_often_it_is_replayed(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    screen.update_for(1, NOVNC)
+    frame = screen.refine(1.0)
+    assert frame is not None
+    screen.update_for(frame - 1, NOVNC)
+    for _ in range(3):
+        screen.update_for(1, NOVNC)
+        screen.update_for(0, NOVNC)
+        assert screen.next_refinement() is None
+
+
+def test_what_is_handed_out_and_never_encoded_is_not_kept_for_ever() -> None:
+    framebuffer = Framebuffer(2048, 1024)
+    screen, whole = Screen(framebuffer), Rect(0, 0, 2048, 1024)
+    for shade in range(20):  # 8 MiB each
+        framebuffer.fill(whole, (shade, 1, 1))
+        screen.painted([Write(whole)], 0)
+        screen.owed(screen.frame - 1, NOVNC)
+    assert sum(each.size for each in screen._handed_out) <= 72 * 1024 * 1024
+    assert screen.next_refinement() is not None
 
 
 @pytest.mark.parametrize("profile", [LOSSLESS, NOVNC])
 def test_encoding_in_threads_while_painting_stays_exact(
     screen: Screen, framebuffer: Framebuffer, profile: Profile
 ) -> None:
-    viewers = [SimpleViewer(256, 128) for _ in range(3)]
-
-    def watch(viewer: SimpleViewer) -> int:
-        sent = 0
-        while sent < 200:
-            sent = caught_up(screen, viewer, sent, profile)
-        return sent
-
-    with ThreadPoolExecutor(3) as threads:
-        watching = [threads.submit(watch, each) for each in viewers]
-        random = np.random.default_rng(5)
-        while screen.frame < 200:
-            x, y, at_x, at_y = (int(each) for each in random.integers(0, 64, 4))
-            paint_photo(framebuffer, Rect(x, y, 100, 60), seed=screen.frame)
-            framebuffer.copy(Rect(at_x + 100, at_y, 64, 64), at_x, at_y)
-            screen.painted(
-                [Write(Rect(x, y, 100, 60)), Copy(Rect(at_x + 100, at_y, 64, 64), at_x, at_y)], 0
-            )
-        reached = [each.result(30) for each in watching]
-    while screen.refine(1.0) is not None:
-        pass
-    for viewer, sent in zip(viewers, reached, strict=True):
-        caught_up(screen, viewer, sent, profile)
+    viewers = [SimpleViewer(256, 128) for _ in range(4)]
+    sent, updates = [0] * 4, dict[int, Future[Update]]()
+    random = np.random.default_rng(5)
+    with ThreadPoolExecutor(4) as threads:
+        while screen.frame < 200 or updates:
+            for index in [each for each, update in updates.items() if update.done()]:
+                update = updates.pop(index).result()
+                viewers[index].receive(update.payload)
+                sent[index] = update.frame
+            if 200 <= screen.frame:
+                continue
+            for index in range(4):
+                if index not in updates and (owed := screen.owed(sent[index], profile)):
+                    updates[index] = threads.submit(owed.encoded)
+            x, y, source_x, source_y = (int(each) for each in random.integers(0, 64, 4))
+            painted, copied = Rect(x, y, 100, 60), Rect(source_x + 100, source_y, 64, 64)
+            paint_photo(framebuffer, painted, seed=screen.frame)
+            framebuffer.copy(copied, source_x, source_y)
+            screen.painted([Write(painted), Copy(copied, source_x, source_y)], 0)
+    sent = [caught_up(screen, *each, profile) for each in zip(viewers, sent, strict=True)]
+    screen.refine(1.0)
+    for viewer, number in zip(viewers, sent, strict=True):
+        caught_up(screen, viewer, number, profile)
         assert viewer.pixels() == truth(framebuffer)

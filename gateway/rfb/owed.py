@@ -1,0 +1,49 @@
+"""What a viewer is owed: taken down at once, encoded when and where there is time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.rfb.messages import framebuffer_update
+from gateway.rfb.painting import Painting
+
+__all__ = ["Owed", "Update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What to write to a viewer, whole messages, and the number that it then has been sent."""
+
+    frame: int
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.payload)
+
+
+class Owed:
+    """An update still to be encoded; the screen may be painted meanwhile.
+
+    Any thread may encode it, and two at a time do the same work twice and no harm.
+    """
+
+    def __init__(self, frame: int, size_message: bytes, paintings: Sequence[Painting]) -> None:
+        self._frame = frame
+        self._size_message = size_message
+        self._paintings = paintings
+        self._update: Update | None = None
+
+    def encoded(self) -> Update:
+        """The update; who asks again is given the same."""
+        update = self._update
+        if update is None:
+            payload = self._size_message + self._pixels()
+            update = self._update = Update(self._frame, payload)
+        return update
+
+    def _pixels(self) -> bytes:
+        rects = [each.encoded() for each in self._paintings]
+        count = sum(each.count for each in rects)
+        return framebuffer_update(count, b"".join(each.rects for each in rects)) if count else b""
