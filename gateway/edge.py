@@ -74,8 +74,9 @@ async def session_of(request: web.Request, *, touch: bool = True) -> Session:
 
     `touch=False` for what a page asks by itself: an open tab keeps nobody signed in.
     """
-    if session := request.get(_SESSION):
-        return session
+    known: Session | None = request.get(_SESSION)
+    if known is not None:
+        return known
     services = request.app[SERVICES]
     secret, kind = _presented(request)
     session = await authenticate(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from gateway.consoles.participants import End
 from gateway.policy.facts import EndCode, Vm
+from gateway.rfb.client import ClientConnection
+from gateway.rfb.events import Event
 
-if TYPE_CHECKING:
-    from gateway.rfb.client import ClientConnection
-    from gateway.rfb.events import Event
 
 Clock = Callable[[], datetime]
 
@@ -32,8 +31,11 @@ class Machine(Protocol):
 class Upstream(Protocol):
     """An authenticated RFB stream towards the hypervisor."""
 
-    connection: ClientConnection
-    early: Sequence[Event] | list[Event]
+    @property
+    def connection(self) -> ClientConnection: ...
+    @property
+    def early(self) -> Sequence[Event]:
+        """What happened during the handshake, after Ready."""
 
     async def read(self) -> bytes:
         """What arrived; b"" when the other end closed. Raises: UpstreamError."""
