@@ -27,6 +27,7 @@ from gateway.consoles.states import (
 )
 from gateway.consoles.thumbnails import Thumbnails
 from gateway.consoles.viewer import Viewer
+from gateway.consoles.viewer_views import same_person, view_of
 from gateway.errors import StoreUnavailable
 from gateway.policy.facts import Consent, EndCode, Vm
 from gateway.rfb.client import ClientConnection
@@ -119,8 +120,12 @@ class ConsoleSession:
             controller=self._arbiter.controller,
             control_since=self._control_since,
             operator_left_at=self._operator_left_at,
-            participants=tuple(self._view_of(viewer) for viewer in self._viewers.values()),
+            participants=self._participant_views(),
         )
+
+    def _participant_views(self) -> tuple[ParticipantView, ...]:
+        holder, asking, now = self._controlling(), self._arbiter.asking, self._now()
+        return tuple(view_of(each, holder, asking, now) for each in self._viewers.values())
 
     async def changes(self) -> AsyncIterator[SessionView]:
         """A view now, and another whenever something changed; the last one says how it ended."""
@@ -177,7 +182,7 @@ class ConsoleSession:
         viewer, holder = self._viewers.get(participant_id), self._controlling()
         if viewer is None or not viewer.may_type:
             return False
-        if holder is not None and _same_person(holder, viewer):
+        if holder is not None and same_person(holder.participant, viewer.participant):
             return self.give_control(participant_id)
         before = self._arbiter.controller
         given = self._arbiter.ask(participant_id)
@@ -348,7 +353,7 @@ class ConsoleSession:
     def _make_room(self, participant: Participant) -> bool:
         """Cut this tab's earlier connection, if it has one; whether that one had control."""
         old = self._viewers.get(participant.id)
-        if old is None or not _same_account(old.participant, participant):
+        if old is None or not same_person(old.participant, participant):
             return False
         had_control = self._arbiter.controller == participant.id
         self._tell(self._arbiter.leave(participant.id))
@@ -393,25 +398,6 @@ class ConsoleSession:
         self._news.set()
         self._news = asyncio.Event()
 
-    def _view_of(self, viewer: Viewer) -> ParticipantView:
-        who, holder = viewer.participant, self._controlling()
-        rtt = viewer.feed.rtt
-        return ParticipantView(
-            id=who.id,
-            name=who.name,
-            role=who.role,
-            since=who.since,
-            may_type=viewer.may_type,
-            controls=holder is viewer,
-            asks=who.id in self._arbiter.asking,
-            elsewhere=viewer.may_type
-            and holder is not None
-            and holder is not viewer
-            and _same_person(holder, viewer),
-            rtt_ms=None if rtt is None else round(rtt * 1000, 1),
-            fps=round(viewer.feed.fps(self._now()), 1),
-        )
-
 
 def _say(connection: ClientConnection, inputs: Inputs) -> None:
     for each in inputs:
@@ -419,11 +405,3 @@ def _say(connection: ClientConnection, inputs: Inputs) -> None:
             connection.send_key(each.down, each.keysym, each.scancode)
         else:
             connection.send_pointer(each.x, each.y, each.buttons)
-
-
-def _same_person(one: Viewer, other: Viewer) -> bool:
-    return _same_account(one.participant, other.participant)
-
-
-def _same_account(one: Participant, other: Participant) -> bool:
-    return one.account_id is not None and one.account_id == other.account_id

@@ -97,6 +97,15 @@ async def test_who_is_refused_learns_why() -> None:
         assert not server.conversations
 
 
+async def test_who_is_refused_far_away_learns_it_too() -> None:
+    async with FakeRfbServer() as server, staged(server.port) as stage:
+        async with FaultProxy(port=stage.port) as proxy:
+            proxy.towards_client.latency = proxy.towards_server.latency = 0.05
+            stage.port = proxy.port
+            async with stage.viewer("tenant") as viewer:
+                assert await viewer.closed() == 4503
+
+
 async def test_who_watches_does_not_begin_a_session() -> None:
     async with FakeRfbServer() as server, staged(server.port) as stage:
         async with stage.viewer("tenant") as viewer:
