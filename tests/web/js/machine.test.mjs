@@ -161,6 +161,7 @@ test("once over, nothing that arrives later brings the screen back", () => {
   const state = live("operator", [...CONNECTED, view(), ended("withdrawn"), view(), ...CONNECTED, { type: "retry" }, { type: "here" }]);
   assert.equal(condition(state, NOW), "withdrawn");
   assert.equal(wants(state, NOW).socket, false);
+  for (const event of [view(), ...CONNECTED, { type: "retry" }, { type: "here" }]) assert.equal(next(state, event, NOW), state);
 });
 
 test("too slow a link gets still pictures until live is asked for again", () => {
