@@ -209,8 +209,6 @@ class Screen:
         self._handed_out = waiting[::-1]
 
     def _note(self, painting: Painting, rects: Sequence[Rect]) -> None:
-        if painting.noted:
-            return
         painting.noted = True
         for rect in rects:
             self._lossy[tiles_of(rect)] = True

@@ -17,10 +17,10 @@ WHOLE = Rect(0, 0, WIDTH, HEIGHT)
 
 
 def text(seed: int) -> Words:
-    """Lines of 8x16 glyphs, each with an empty row above."""
+    """Lines of 8x16 glyphs, each with an empty row above and an empty column on the left."""
     random = np.random.default_rng(seed)
     glyphs = random.random((95, 16, 8)) < 0.3
-    glyphs[:, 0] = False
+    glyphs[:, 0] = glyphs[:, :, 0] = False
     cells = glyphs[random.integers(0, 95, (HEIGHT // 16, WIDTH // 8))]
     return (cells.transpose(0, 2, 1, 3).reshape(HEIGHT, WIDTH) * 0xAAAAAA).astype(WORD)
 

@@ -98,6 +98,14 @@ def test_less_than_twelve_bytes_are_not_deflated() -> None:
     assert rect.payload[12:] == b"\x01" + b"\xff\x00\x00\x00\xff\x00\x00\x00\xff"
 
 
+def test_twelve_bytes_are_deflated() -> None:
+    (rect,) = encoded(words([RED, GREEN], [BLUE, 0xFFFFFF]))
+    assert rect.payload[12] == BASIC
+    assert rect.payload[13] == len(rect.payload) - 14
+    pixels = b"\xff\x00\x00\x00\xff\x00\x00\x00\xff\xff\xff\xff"
+    assert zlib.decompressobj().decompress(rect.payload[14:]) == pixels
+
+
 def test_lengths_of_three_bytes_are_understood() -> None:
     pixels = noise(np.random.default_rng(1), 200, 200)
     (rect,) = encoded(pixels)
