@@ -75,8 +75,12 @@ def subscription_id(text: str) -> str:
 def network(text: str) -> IPv4Network | IPv6Network:
     """An address or a CIDR block. Raises: InvalidInput."""
     try:
-        return ip_network(text.strip())
+        found = ip_network(text.strip())
     except ValueError:
         raise InvalidInput(
             "network", "not an address or a block such as 10.1.2.3 or 10.1.2.0/24"
         ) from None
+    if isinstance(found, IPv6Network) and found.network_address.ipv4_mapped is not None:
+        # RFC 4291 §2.5.5.2. The safelist judges the IPv4 address inside: this would never match.
+        raise InvalidInput("network", "write the IPv4 address itself, without ::ffff:")
+    return found
