@@ -74,7 +74,6 @@ async def list_all(
         answer["consents"],
         [
             ("ID", field("id")),
-            ("RESOURCE ID", field("resource_id")),
             ("TENANT", field("tenant")),
             ("NODE", field("ERCSName")),
             (
@@ -82,6 +81,7 @@ async def list_all(
                 lambda row: remaining("expires_at")(row) if row["active"] else row["end_code"],
             ),
             ("REASON", field("reason")),
+            ("RESOURCE ID", field("resource_id")),
         ],
         empty="There are no consents." if history else "There are no active consents.",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ AsJson = Annotated[
 ]
 
 Row = Mapping[str, Any]
+PIPE_WIDTH: Final = 10_000
+
 Column = tuple[str, Callable[[Row], str]]
 
 
@@ -48,19 +50,23 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def print_table(rows: Iterable[Row], columns: Iterable[Column], *, empty: str) -> None:
-    """A table of `rows`, or the sentence `empty` when there are none."""
-    rows = list(rows)
+def print_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) -> None:
+    """A table of `rows`, or the sentence `empty` when there are none.
+
+    Only the last column wraps: put what is long there.
+    """
     if not rows:
         say(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = list(columns)
-    for title, _ in columns:
-        table.add_column(title, overflow="fold")
+    *short, long = columns
+    for title, _ in short:
+        table.add_column(title, no_wrap=True)
+    table.add_column(long[0], overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(value(row))) for _, value in columns))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    # Into a pipe, a row is a line, however long.
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def field(name: str) -> Callable[[Row], str]:

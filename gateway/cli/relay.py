@@ -23,6 +23,7 @@ from gateway.cli.output import note, printable
 
 LOOPBACK: Final = "127.0.0.1"
 MAX_FRAME: Final = 32 * 1024 * 1024
+LEAVING: Final = 1.5  # seconds: longer than a close may take
 CHUNK: Final = 32 * 1024  # the gateway takes messages of at most 64 KiB
 PROTOCOL: Final = Subprotocol("eva.rfb")
 
@@ -47,7 +48,7 @@ ENDINGS: Final = {
     4403: Ending("the gateway does not allow this connection", Exit.REFUSED),
     4408: Ending("the viewer was too slow to keep up; connect again", Exit.REFUSED),
     4409: Ending("the console was taken over by another client", Exit.REFUSED),
-    4410: Ending("access was revoked", Exit.REFUSED),
+    4410: Ending("access was ended by the tenant or an administrator", Exit.REFUSED),
     4503: Ending("the virtual machine's console cannot be reached", Exit.REFUSED),
 }
 LOST: Final = Ending("the connection to the gateway was lost", Exit.UNREACHABLE)
@@ -88,7 +89,7 @@ class Relay:
         self._patience = patience
         self._busy = False
         self._came = asyncio.Event()
-        self._left = asyncio.Event()
+        self._idle = asyncio.Event()  # the opposite of busy, to be waited for
         self._viewers: set[asyncio.StreamWriter] = set()
 
     async def run(self, port: int, opened: Callable[[int], None]) -> Ending:
@@ -123,8 +124,7 @@ class Relay:
         )
         while await self._comes(patience):
             while self._busy:
-                await self._left.wait()
-                self._left.clear()
+                await self._idle.wait()
             patience = self._patience.next
             words = Ending("the viewer left and no other one came", Exit.OK)
         self.end(words)
@@ -160,18 +160,27 @@ class Relay:
             note("turned away a connection of another user of this machine")
             writer.transport.abort()
             return
-        if self._busy or self._over.done():
+        if self._over.done() or not await self._is_free():
             await turn_away(reader, writer, "another viewer is connected")
             return
         self._busy = True
+        self._idle.clear()
         self._came.set()
         try:
             ending = await self._dial(reader, writer)
         finally:
             self._busy = False
-            self._left.set()
+            self._idle.set()
         if ending is not None:
             self.end(ending)
+
+    async def _is_free(self) -> bool:
+        """Whether nobody is served, giving somebody who is just leaving a moment to go."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING):
+                while self._busy:
+                    await self._idle.wait()
+        return not self._busy
 
     async def _dial(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

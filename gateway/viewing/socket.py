@@ -46,6 +46,8 @@ class Socket:
             autoclose=False,  # so that a viewer who left is noticed at once
         )
         self._transport = request.transport
+        # Found now: a TLS transport that has closed does not know its socket any more.
+        self._raw = self._transport.get_extra_info("socket") if self._transport else None
         self._receiving = False
         self._closing = False  # by us
         self._peer_closed = False
@@ -126,6 +128,5 @@ class Socket:
             raise ViewerGone from None
 
     def _set_option(self, option: int, value: int | bytes) -> None:
-        sock = self._transport.get_extra_info("socket") if self._transport else None
-        if sock is not None and sock.fileno() != -1:
-            sock.setsockopt(socket.SOL_SOCKET, option, value)
+        if self._raw is not None and self._raw.fileno() != -1:
+            self._raw.setsockopt(socket.SOL_SOCKET, option, value)
