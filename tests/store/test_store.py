@@ -189,6 +189,27 @@ async def test_cancelled_units_leave_no_lock_behind(sqlite_store: Store) -> None
         assert isinstance(await unit.audit.verify(), Intact)
 
 
+async def test_a_unit_cancelled_in_the_middle_of_a_statement_lets_go_of_the_lock(
+    sqlite_store: Store,
+) -> None:
+    async def write_on_and_on() -> None:
+        async with sqlite_store.unit() as unit:
+            while True:
+                await unit.audit.record(entry())
+
+    kept = []  # each with its traceback, and in that the statement that was cancelled
+    for _ in range(10):
+        unit = asyncio.create_task(write_on_and_on())
+        await asyncio.sleep(0.02)
+        unit.cancel()
+        kept.extend(await asyncio.gather(unit, return_exceptions=True))
+        async with asyncio.timeout(PROMISED):
+            await begin(sqlite_store)
+    assert [type(error) for error in kept] == [asyncio.CancelledError] * 10
+    async with sqlite_store.reading() as reading:
+        assert (await reading.audit.head()).seq == 10  # nothing of the cancelled units
+
+
 async def test_more_readers_than_connections_wait_their_turn(store: Store) -> None:
     async def read() -> int:
         async with store.reading() as unit:
