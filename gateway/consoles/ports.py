@@ -11,7 +11,6 @@ from gateway.policy.facts import EndCode, Vm
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event
 
-
 Clock = Callable[[], datetime]
 
 # Re-reads the store: None while the right stands, else why it does not. Raises: StoreUnavailable.
