@@ -93,11 +93,12 @@ class Wire(asyncio.Protocol):
         except TimeoutError:
             pass
         finally:
-            self._transport.abort()
+            self.abort()
 
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
+        # A transport of asyncio's that is gone already cannot be aborted (seen with 3.11).
+        if self._transport is not None and not self._gone.is_set():
             self._transport.abort()
 
     @property

@@ -195,6 +195,7 @@ class _Flow:
     async def _collect(self) -> None:
         data = b"?"
         while data:
+            await self._pass_hole()  # so that TCP holds the sender back
             data = await self.reader.read(_CHUNK)
             await self.on_the_way.put((_clock() + self.faults.latency, data))
 

@@ -248,10 +248,12 @@ async def test_the_desktop_locks_and_opens_to_the_password(
         screen.chord(CONTROL, ALT, DELETE)
         await screen.until(lambda: desktop.locked)
         await screen.during(0.2)
-        assert len(np.unique(screen.pixels.reshape(-1, 3), axis=0)) == 2  # text, nothing else
+        paper = screen.pixels[0, 0]
+        assert (screen.pixels[:280] == paper).all()  # nothing of the desktop shows
         screen.type("wrong\n")
         await screen.during(0.2)
         assert desktop.locked
+        assert (screen.pixels[:280] == paper).all()
         screen.type(f"{password}\n")
         await screen.until(lambda: not desktop.locked)
         await in_step(screen, hypervisor, "desk01")

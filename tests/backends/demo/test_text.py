@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.backends.demo import fonts
@@ -79,6 +79,7 @@ def test_a_scroll_is_one_copy_and_one_new_line() -> None:
     assert writes == [Write(Rect(56, 368, 8, 16)), Write(Rect(0, 384, 640, 16))]
 
 
+@settings(deadline=None)  # the machine that runs this may be busy
 @given(WRITINGS)
 def test_painting_the_difference_equals_painting_everything(
     writings: list[tuple[str, Ink]],
