@@ -1,7 +1,9 @@
-"""A furnished world per test."""
+"""A furnished world per test: one is made, and each test gets a copy of its rows."""
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,9 +13,24 @@ from gateway.store import Store
 from tests.actions.world import World
 
 
+async def _furnish(path: Path) -> None:
+    store = await Store.open(f"sqlite:///{path}")
+    await World(store).furnish()
+    await store.close()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("world") / "eva.sqlite3"
+    asyncio.run(_furnish(path))
+    return path
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{tmp_path / 'eva.sqlite3'}")
+async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    path = tmp_path / "eva.sqlite3"
+    shutil.copy(template, path)
+    opened = await Store.open(f"sqlite:///{path}")
     yield opened
     await opened.close()
 
@@ -21,5 +38,5 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 async def world(store: Store) -> World:
     made = World(store)
-    await made.furnish()
+    await made.load()
     return made

@@ -180,10 +180,19 @@ class World:
         )
         async with self.store.unit() as unit:
             await unit.accounts.add(account)
-        self.accounts[name] = account
-        if sealed is not None:
-            self.code_secrets[name] = self.identity.unseal(sealed)
+        self._know(account)
         return account
+
+    async def load(self) -> None:
+        """Know the accounts that are there."""
+        async with self.store.reading() as unit:
+            for account in await unit.accounts.list():
+                self._know(account)
+
+    def _know(self, account: Account) -> None:
+        self.accounts[account.name] = account
+        if account.code_secret is not None:
+            self.code_secrets[account.name] = self.identity.unseal(account.code_secret)
 
     def code(self, name: str) -> str | None:
         """What the person's authenticator shows now."""
