@@ -114,6 +114,8 @@ async def open_gateway(
         gateway = await _build(settings, inventory, backends or {}, clock, stack)
         _wire(gateway.services.bus, gateway.registry, clock)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        tasks.create_task(gateway.registry.run(), name="consoles")
+        await gateway.registry.running()
         upkeep = [
             tasks.create_task(_every(SWEEP_SECONDS, gateway, _sweep), name="sweep"),
             tasks.create_task(_every(CHECKPOINT_SECONDS, gateway, _checkpoint), name="checkpoint"),
@@ -140,8 +142,6 @@ async def _build(
     vnc = VncBackend()
     dialler = Backends({"vnc": vnc, "vnc+unix": vnc, **backends})
     registry = Registry(dialler.dial, clock, operator_linger=settings.operator_linger_seconds)
-    await registry.start()
-    stack.push_async_callback(registry.stop)
     checkpoints = Checkpoints(settings.checkpoint_path)
     services = Services(
         store=store,

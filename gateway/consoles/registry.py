@@ -60,29 +60,35 @@ class Registry:
         self._newest: dict[str, ConsoleSession] = {}  # by VM: ended ones too, until they closed
         self._arrivals: set[Arrival] = set()
         self._tasks: asyncio.TaskGroup | None = None
-        self._owner: asyncio.Task[None] | None = None
+        self._running = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
 
-    async def start(self) -> None:
-        """Be ready to open sessions."""
-        ready = asyncio.Event()
-        # The one task that belongs to no group: it holds the group of all sessions, which must be
-        # entered and left by one task, while `start` and `stop` may be called from two.
-        self._owner = asyncio.get_running_loop().create_task(self._run(ready), name="consoles")
-        await ready.wait()
+    async def run(self) -> None:
+        """Hold the sessions' tasks until `stop`; sessions can be opened meanwhile."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self._running.set()
+                await self._stopping.wait()
+        finally:
+            self._stopped.set()
+
+    async def running(self) -> None:
+        """Wait until sessions can be opened."""
+        await self._running.wait()
 
     async def stop(self) -> None:
         """End every session, saying that the gateway restarts; return when all is closed."""
-        if self._owner is None:
+        if not self._running.is_set():
             return
-        owner, self._owner = self._owner, None
         end = End(EndCode.RESTARTING, "gateway", "the gateway is restarting", self._clock())
         for arrival in self._arrivals:
             arrival.end = end
         for session in self.sessions():
             session.finish(end)
         self._stopping.set()
-        await owner
+        await self._stopped.wait()
 
     def open(
         self, consent: Consent, machine: Machine, still_allowed: StillAllowed | None = None
@@ -149,12 +155,6 @@ class Registry:
         """Let every session and viewer re-read the store at once."""
         for session in self.sessions():
             session.check_now()
-
-    async def _run(self, ready: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            ready.set()
-            await self._stopping.wait()
 
     async def _live(self, session: ConsoleSession) -> None:
         try:

@@ -146,20 +146,24 @@ async def staged(
     clock = JumpClock()
     dialler = Backends({"vnc": VncBackend()})
     registry = Registry(dialler.dial, clock, waiting=waiting)
-    await registry.start()
-    stage = Stage(registry, clock, a_consent(clock), at_port(upstream_port))
-    app = web.Application()
-    app.router.add_get("/consoles/{consent_id}/stream", Stream(registry, stage.admit, ORIGIN).serve)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    stage.port, stage.tls = runner.addresses[0][1], tls is not None
-    try:
-        yield stage
-    finally:
-        await registry.stop()
-        await runner.cleanup()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(registry.run(), name="consoles")
+        await registry.running()
+        stage = Stage(registry, clock, a_consent(clock), at_port(upstream_port))
+        app = web.Application()
+        app.router.add_get(
+            "/consoles/{consent_id}/stream", Stream(registry, stage.admit, ORIGIN).serve
+        )
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+        await site.start()
+        stage.port, stage.tls = runner.addresses[0][1], tls is not None
+        try:
+            yield stage
+        finally:
+            await registry.stop()
+            await runner.cleanup()
 
 
 async def eventually(true: Callable[[], object], within: float = 5.0) -> None:
