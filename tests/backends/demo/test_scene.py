@@ -37,8 +37,10 @@ def test_painting_what_changed_equals_painting_everything(
         mirror.view(write.rect)[:] = framebuffer.view(write.rect)
     for which, changes in steps:
         for name, value in changes:
-            new = blank(value, 10 - value, (value, 9, 99)) if name == "pixels" else value
-            scene.change(movable[which], **{name: new})
+            change: dict[str, Any] = {name: value}
+            if name == "pixels":
+                change = {name: blank(value, 10 - value, (value, 9, 99))}
+            scene.change(movable[which], **change)
         for write in scene.paint():
             mirror.view(write.rect)[:] = framebuffer.view(write.rect)
         scene.paint_all()
