@@ -12,7 +12,9 @@ import pytest
 
 from gateway.backends import Backends
 from gateway.backends.vnc import VncBackend
+from tests.hypervisor.echo import EchoGuest
 from tests.hypervisor.guest import Guest
+from tests.hypervisor.programs import wait_for
 from tests.hypervisor.qemu import Qemu
 from tests.hypervisor.xservers import X11vnc, Xvnc
 
@@ -59,6 +61,16 @@ def firmware(new_folder: NewFolder) -> Iterator[Callable[..., Qemu]]:
             return machine
 
         yield start
+
+
+@pytest.fixture
+def echo(new_folder: NewFolder) -> Iterator[EchoGuest]:
+    """A guest that shows what is typed, from its first second on."""
+    with ExitStack() as stack:
+        machine = EchoGuest(new_folder())
+        stack.callback(machine.kill)
+        wait_for(machine.booted, "the guest")
+        yield machine
 
 
 @pytest.fixture

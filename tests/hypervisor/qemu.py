@@ -121,10 +121,13 @@ class Qemu:
         ]  # fmt: skip
         if self._paused:
             command.append("-S")
+        return command + self._hardware()
+
+    def _hardware(self) -> list[str]:
+        """What differs from guest to guest."""
         if self._guest is None:
-            return [*command, "-m", "32", "-nic", "user,restrict=on"]
+            return ["-m", "32", "-nic", "user,restrict=on"]
         return [
-            *command,
             *("-m", "192", "-kernel", str(self._guest.kernel), "-initrd", str(self._guest.initrd)),
             *("-append", "console=tty0 quiet panic=5"),
         ]
