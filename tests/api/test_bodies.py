@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway import edge
-from tests.actions.world import PASSWORD, WEB01
+from tests.actions.world import CONTOSO, PASSWORD, WEB01
 from tests.api.conftest import Caller
 
 SIGN_IN = {"user": "tina", "password": PASSWORD}
@@ -42,6 +42,13 @@ async def refusal(answer: Any) -> str:
 )
 async def test_a_wrong_body_is_named(sent: bytes, words: str, call: Caller) -> None:
     assert await refusal(await call("POST", "sign-ins", data=sent)) == words
+
+
+@pytest.mark.parametrize("value", ["true", 1, None, []])
+async def test_a_switch_is_true_or_false_and_nothing_like_it(value: Any, call: Caller) -> None:
+    path, token = f"subscriptions/{CONTOSO}", await call.token("ada")
+    message = await refusal(await call("PUT", path, {"enabled": value}, token=token))
+    assert message == "enabled: input should be a valid boolean"
 
 
 async def test_a_password_of_a_wrong_length_is_not_repeated(call: Caller) -> None:

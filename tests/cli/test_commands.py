@@ -102,7 +102,7 @@ def test_a_certificate_for_another_name_is_not_trusted(
 ) -> None:
     find = socket.getaddrinfo
     monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *more, **most: find("127.0.0.1", *more, **most)
+        socket, "getaddrinfo", lambda _host, *more, **most: find("127.0.0.1", *more, **most)
     )
     other = site.base.replace("localhost", "gateway.example")
     result = shell("contoso", signed_in=False)("whoami", EVA_GATEWAY=other)

@@ -161,7 +161,9 @@ def operator(shell: People) -> Shell:
     return shell("omar", signed_in=False)
 
 
-async def test_an_ordinary_vnc_viewer_sees_the_screen(operator: Shell, web01: str) -> None:
+async def test_an_ordinary_vnc_viewer_sees_the_screen(
+    operator: Shell, web01: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     async with listening(operator, web01) as relay:
         for _ in range(2):  # and another one after it
             width, height, brightness = await screen(relay.port)
@@ -169,6 +171,7 @@ async def test_an_ordinary_vnc_viewer_sees_the_screen(operator: Shell, web01: st
             assert 0 < brightness
         relay.process.send_signal(signal.SIGTERM)
         assert await relay.ending() == (0, "eva-gateway: stopped")
+    assert "failed" not in capfd.readouterr().out  # in the gateway's log
 
 
 async def test_keys_of_an_ordinary_viewer_reach_the_machine(
