@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NOVNC := static/vendor/novnc
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # apt-get is used where it may be: as root. Elsewhere the tests say what they miss.
 SYSTEM_PACKAGES := $(shell grep -v '^\#' .ci/packages.txt 2>/dev/null)
 
