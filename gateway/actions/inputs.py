@@ -29,9 +29,7 @@ def known_id(text: str) -> str | None:
 
 def line(field: str, text: str, most: int, *, least: int = 1) -> str:
     """`text` as one legible line of `least` to `most` characters. Raises: InvalidInput."""
-    # Cut first, so that the work is bounded too, however long the text.
-    spaced = " ".join(text[: 8 * most].split())
-    legible = "".join(c for c in spaced if unicodedata.category(c) not in _ILLEGIBLE).strip()
+    legible = _one_line(text, most)
     if len(legible) < least:
         raise InvalidInput(field, "say something here")
     if most < len(legible):
@@ -41,8 +39,7 @@ def line(field: str, text: str, most: int, *, least: int = 1) -> str:
 
 def clipped(text: str, most: int) -> str:
     """`text` as one legible line, cut to `most` characters: for what nobody is asked to correct."""
-    legible = "".join(c for c in text[: 8 * most] if unicodedata.category(c) not in _ILLEGIBLE)
-    return " ".join(legible.split())[:most]
+    return _one_line(text, most)[:most]
 
 
 def storable(text: str) -> str:
@@ -84,3 +81,9 @@ def network(text: str) -> IPv4Network | IPv6Network:
         # RFC 4291 §2.5.5.2. The safelist judges the IPv4 address inside: this would never match.
         raise InvalidInput("network", "write the IPv4 address itself, without ::ffff:")
     return found
+
+
+def _one_line(text: str, most: int) -> str:
+    # Cut first, so that the work is bounded too, however long the text.
+    kept = (c for c in text[: 8 * most] if c.isspace() or unicodedata.category(c) not in _ILLEGIBLE)
+    return " ".join("".join(kept).split())
