@@ -104,7 +104,7 @@ def test_a_mapped_address_is_the_ipv4_address_in_it() -> None:
     ],
 )
 @pytest.mark.rule(1)
-def test_who_may_open_a_console(  # noqa: PLR0917 - one column each
+def test_who_may_open_a_console(
     actor: Actor,
     consent: Consent,
     vm: Vm | None,
