@@ -17,7 +17,7 @@ from gateway.actions.services import Services
 from gateway.errors import NotFound
 from gateway.identity.secrets import digest_of
 from gateway.policy.administration import may_administer
-from gateway.policy.consents import NO_SUCH_CONSENT, may_see
+from gateway.policy.consents import NO_SUCH_CONSENT, consent_end, may_see
 from gateway.policy.consoles import NO_SUCH_LINK, link_active, may_connect
 from gateway.policy.facts import (
     Actor,
@@ -77,6 +77,21 @@ async def see_visit(s: Services, secret: str, *, now: datetime) -> tuple[Visit, 
     if visit.expires_at <= now or isinstance(link_active(link, consent, now), Deny):
         raise NotFound(NO_SUCH_LINK.reason)
     return visit, consent
+
+
+async def consent_that_ended(s: Services, visit: Visit, *, now: datetime) -> Consent | None:
+    """The consent with which `visit` ended; None where it has ended by itself or not at all.
+
+    For a guest who watched until now: whoever comes later learns that the link is dead, no more.
+    """
+    async with s.store.reading() as unit:
+        link = await unit.links.get(visit.link_id)
+        consent = await unit.consents.get(visit.consent_id)
+    if link is None or consent is None or consent_end(consent, now) is None:
+        return None
+    ended_at = consent.ended_at or consent.expires_at
+    alone = link.revoked_at is not None and link.revoked_at < ended_at
+    return None if alone else consent
 
 
 async def list_consents(s: Services, actor: Actor, *, now: datetime) -> Sequence[Consent]:

@@ -26,6 +26,7 @@ from gateway.web import (
     tenant,
     wall,
 )
+from gateway.web.console_events import set_up_events
 from gateway.web.csrf import csrf
 from gateway.web.headers import add_headers
 from gateway.web.problems import problems
@@ -67,4 +68,5 @@ def middlewares() -> list[Middleware]:
 def set_up(app: web.Application) -> None:
     """Give `app` the templates, and every answer of it the headers of the policy."""
     set_up_templates(app)
+    set_up_events(app)
     app.on_response_prepare.append(add_headers)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
 from gateway.actions.authenticate import authenticate
+from gateway.actions.queries import consent_that_ended
 from gateway.edge import SERVICES, SIGN_IN_COOKIE, client_address
 from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
 from gateway.policy.consents import consent_end
@@ -30,8 +33,21 @@ RETRY: Final = 2000  # milliseconds until a page whose events broke off asks aga
 SEND_SECONDS: Final = 20.0
 
 
+CLOSING: Final = web.AppKey("closing", asyncio.Event)
+
+
 def routes() -> list[web.RouteDef]:
     return [web.get("/consoles/{consent_id}/events", events)]
+
+
+def set_up_events(app: web.Application) -> None:
+    """Let every page's events end with `app`: a gateway that stops would wait for them."""
+    closing = app[CLOSING] = asyncio.Event()
+
+    async def close(_app: web.Application) -> None:
+        closing.set()
+
+    app.on_shutdown.append(close)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -50,8 +66,9 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str, Any]]:
     """A view whenever it changed, and once a second; the last one tells the end."""
+    closing = request.app[CLOSING]
     told, look, was_live = None, 0, False
-    while True:
+    while not closing.is_set():
         live = _is_live(request, access)
         if look % JUDGE_EVERY == 0 or live != was_live:
             view, over = await _judged(request, access)
@@ -65,7 +82,9 @@ async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str
         if over:
             return
         look += 1
-        await asyncio.sleep(LOOK_EVERY)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await closing.wait()
 
 
 def _is_live(request: web.Request, access: Access) -> bool:
@@ -84,7 +103,7 @@ async def _judged(request: web.Request, access: Access) -> tuple[dict[str, Any],
     except NotSignedIn:
         return _shut_out(access, EndCode.SIGN_IN_ENDED, now), True
     except NotFound:
-        return _shut_out(access, EndCode.LINK_REVOKED, now), True
+        return await _guest_is_out(request, access), True
     except StoreUnavailable:
         # The stream itself fails closed at the deadline; this only tells about it.
         return _view(request, access), False
@@ -105,6 +124,17 @@ async def _again(request: web.Request, access: Access) -> Access:
             touch=False,
         )
     return await access_of(request, access.consent.id, touch=False)
+
+
+async def _guest_is_out(request: web.Request, access: Access) -> dict[str, Any]:
+    """A guest who watched until now is told who ended it and why, unless it was their link."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    if access.visit is not None:
+        consent = await consent_that_ended(services, access.visit, now=now)
+        if consent is not None:
+            return _view(request, replace(access, consent=consent))
+    return _shut_out(access, EndCode.LINK_REVOKED, now)
 
 
 def _view(request: web.Request, access: Access) -> dict[str, Any]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 
 from playwright.async_api import expect
 
-from tests.browser.conftest import Person
-
-Meet = Callable[[str], Awaitable[Person]]
+from tests.browser.person import Meet, Person, resident_of
+from tests.doubles.program import Program
 
 
 async def consent_to(tenant: Person, vm: str, reason: str) -> None:
@@ -30,10 +28,7 @@ async def open_console(operator: Person, vm: str) -> None:
     await operator.goto("/operator")
     row = page.locator("tr", has_text=vm)
     await row.get_by_role("link", name=re.compile("Open console")).click()
-    await page.fill("#password", operator.demo.account(operator.name)["password"])
-    await page.fill("#code", operator.demo.code(operator.name))
-    await page.get_by_role("button", name="Open the console").click()
-    await page.wait_for_url("**/consoles/*")
+    await operator.step_up()
 
 
 async def watch(tenant: Person) -> None:
@@ -48,8 +43,9 @@ async def type_on_the_console(operator: Person, text: str) -> None:
     await operator.page.keyboard.press("Enter")
 
 
-async def test_consent_operate_watch_revoke(meet: Meet) -> None:
-    tenant, operator, admin = await meet("contoso"), await meet("olga"), await meet("admin")
+async def test_consent_operate_watch_revoke(demo: Program, meet: Meet) -> None:
+    cast = ("contoso", "olga", "admin")
+    tenant, operator, admin = [await meet(resident_of(demo, name)) for name in cast]
     await asyncio.gather(tenant.sign_in(), operator.sign_in(), admin.sign_in())
 
     await consent_to(tenant, "web01", "locked out after a firewall change")
@@ -83,7 +79,4 @@ async def test_consent_operate_watch_revoke(meet: Meet) -> None:
         await expect(person.page.locator("#card")).to_contain_text("administrator")
     await operator.shoot_all("revoked-operator")
     for person in (tenant, operator, admin):
-        assert not person.complaints, person.complaints
-        base = person.demo.ready["base_address"]
-        away = [url for url in person.requests if not url.startswith((base, "data:", "blob:"))]
-        assert not away
+        person.assert_content()

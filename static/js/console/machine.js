@@ -18,6 +18,7 @@ export const CLOSE = Object.freeze({
 const FIRST_RETRY = 1000;
 const LONGEST_RETRY = 15000;
 const RESTART_RETRY = 2000;
+const RESTART_PATIENCE = 30; // attempts: a minute
 const MINUTE = 60_000;
 
 /** @typedef {"operator"|"tenant"|"admin"|"guest"} Part */
@@ -73,7 +74,7 @@ const STEPS = {
   frame: (state) => ({ ...state, framed: true, seen: true, attempt: 0, why: null }),
   closed,
   refused,
-  unreached: (state, _event, now) => wait(state, "network", now),
+  unreached: (state, _event, now) => wait(state, whyUnreached(state), now),
   view,
   ended: (state, event) => over(state, event.end),
   elsewhere: (state, _event, now) => ({ ...shut(state, now), elsewhere: true }),
@@ -112,13 +113,18 @@ function closed(state, { code, reason = "" }, now) {
     case CLOSE.RESTART:
       return wait(state, "restarting", now);
     default:
-      return wait(state, state.why === "restarting" ? "restarting" : "network", now);
+      return wait(state, whyUnreached(state), now);
   }
+}
+
+/** A gateway that said that it restarts is given a while before its silence is a fault. */
+function whyUnreached(state) {
+  return state.why === "restarting" && state.attempt < RESTART_PATIENCE ? "restarting" : "network";
 }
 
 /** A ticket or the page's own request was refused. */
 function refused(state, { status, code, reason }, now) {
-  if (status === 429 || status === 503) return wait(state, "network", now);
+  if (status === 429 || status === 503) return wait(state, whyUnreached(state), now);
   return { ...shut(state, now), refusal: { code, reason } };
 }
 

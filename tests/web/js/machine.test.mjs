@@ -117,12 +117,19 @@ test("a gateway that restarts is waited for without a word from the person", () 
 
 test("while the gateway is away, failed dials still read restarting, and pauses stay bounded", () => {
   let state = live("operator", [...CONNECTED, view(), { type: "closed", code: CLOSE.RESTART }]);
-  for (let at = NOW; at < NOW + 600_000; at += 20_000) {
-    state = next(next(state, { type: "tick" }, at + 15_000), { type: "dial" }, at + 15_000);
-    state = next(state, { type: "closed", code: 1006 }, at + 16_000);
-    assert.equal(condition(state, at + 16_000), "restarting");
-    assert.ok(state.retryAt - (at + 16_000) <= 15_000);
+  const failures = [{ type: "unreached" }, { type: "closed", code: 1006 }, { type: "refused", status: 503 }];
+  let at = NOW;
+  for (; at < NOW + 56_000; at += 2000) {
+    state = next(next(state, { type: "tick" }, at), { type: "dial" }, at);
+    state = next(state, failures[(at / 2000) % 3], at);
+    assert.equal(condition(state, at), "restarting");
+    assert.ok(state.retryAt - at <= 15_000);
   }
+  for (; at < NOW + 64_000; at += 2000) {
+    state = next(next(state, { type: "dial" }, at), { type: "unreached" }, at);
+  }
+  // A minute of silence is no restart any more.
+  assert.equal(condition(state, at), "offline");
 });
 
 test("revocation blanks the screen by the close code alone", () => {
