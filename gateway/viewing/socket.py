@@ -23,7 +23,8 @@ from gateway.errors import RfbError
 from gateway.viewing.closing import CloseCode, close_code, close_reason
 
 MAX_MESSAGE: Final = 64 * 1024
-SEND_BUFFER: Final = 128 * 1024
+SEND_BUFFER: Final = 128 * 1024  # the kernel's
+WRITE_BUFFER: Final = 32 * 1024  # the transport's
 HEARTBEAT: Final = 20.0  # seconds between pings
 FAREWELL: Final = 0.2  # seconds for a close frame
 _CODE: Final = struct.Struct(">H")
@@ -57,6 +58,9 @@ class Socket:
         """Upgrade. Raises: HTTPBadRequest where this is no WebSocket handshake."""
         await self._ws.prepare(request)
         self._set_option(socket.SO_SNDBUF, SEND_BUFFER)
+        if self._transport is not None:
+            # Over TLS asyncio would keep half a megabyte more for somebody who reads slowly.
+            self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
         return self._ws
 
     async def send(self, data: bytes) -> None:
