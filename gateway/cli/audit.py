@@ -91,6 +91,7 @@ def verify(
     gateway: target.GatewayOption = None,
     ca_file: target.CaFileOption = None,
     token_file: target.TokenFileOption = None,
+    token: target.TokenOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the audit log; name the first record that was changed, removed or reordered.
@@ -110,7 +111,7 @@ def verify(
 
         answer = asyncio.run(verify_offline(database, checkpoint))
     else:
-        answer = asyncio.run(_verify_online(target.find(gateway, ca_file, token_file)))
+        answer = asyncio.run(_verify_online(target.find(gateway, ca_file, token_file, token)))
     _conclude(answer, as_json=as_json)
 
 

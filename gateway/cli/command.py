@@ -25,6 +25,7 @@ _CONNECTION = tuple(
         ("gateway", target.GatewayOption),
         ("ca_file", target.CaFileOption),
         ("token_file", target.TokenFileOption),
+        ("token", target.TokenOption),
     )
 )
 

@@ -54,6 +54,7 @@ def connect(
     gateway: target.GatewayOption = None,
     ca_file: target.CaFileOption = None,
     token_file: target.TokenFileOption = None,
+    token: target.TokenOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the console of a VM whose tenant consented (the seed's ConnectTo-TenantVm).
@@ -70,7 +71,7 @@ Microsoft.Compute/virtualMachines/web01
     For scripts, without login: eva-gateway connect RESOURCE_ID --json --user ops \
 --password-stdin --code 123456 < password-file
     """
-    place = target.find(gateway, ca_file, token_file)
+    place = target.find(gateway, ca_file, token_file, token)
     anew = user is not None or place.token is None
     if anew:
         place = replace(place, token=None, stored=False)

@@ -42,7 +42,17 @@ TokenFileOption = Annotated[
         "--token-file",
         metavar="FILE",
         help="A file that holds a bearer token; - reads it from standard input. Else EVA_TOKEN, "
-        "else what login stored. (A token is never a flag: other users see those.)",
+        "else what login stored.",
+        rich_help_panel="Gateway",
+    ),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        help="A bearer token. Other users of this machine may see it among the arguments: "
+        "--token-file and EVA_TOKEN keep it to yourself.",
         rich_help_panel="Gateway",
     ),
 ]
@@ -72,7 +82,10 @@ class Target:
 
 
 def find(
-    gateway: str | None = None, ca_file: Path | None = None, token_file: Path | None = None
+    gateway: str | None = None,
+    ca_file: Path | None = None,
+    token_file: Path | None = None,
+    token: str | None = None,
 ) -> Target:
     """The target that flags, environment and store name, in this order.
 
@@ -88,7 +101,9 @@ def find(
     base = base_address(named) if named else base_address(stored.gateway if stored else "")
     # A stored token, and its trust, are for the gateway that gave it and for no other.
     mine = stored if stored and stored.gateway == base else None
-    token = _token(token_file)
+    if token and token_file:
+        raise Failure("--token and --token-file exclude each other", Exit.USAGE)
+    token = token or _token(token_file)
     authority = str(ca_file) if ca_file else os.environ.get("EVA_CA_FILE")
     return Target(
         base=base,

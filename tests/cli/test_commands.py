@@ -51,11 +51,12 @@ def test_a_token_is_printed_only_when_asked_for(shell: People, tmp_path: Path) -
     token = contoso.ok("login", *contoso.proof(), "--print-token", typed=contoso.password).strip()
     assert contoso("whoami").exit_code == 1  # it was printed instead of stored
     assert contoso("whoami", EVA_TOKEN=token).exit_code == 0
+    assert contoso("whoami", "--token", token).exit_code == 0
+    assert contoso("whoami", "--token", token, "--token-file", "-").exit_code == 2
     file = tmp_path / "token"
     file.write_text(token + "\n")
     assert contoso("whoami", "--token-file", str(file)).exit_code == 0
     assert contoso("whoami", "--token-file", "-", typed=token).exit_code == 0
-    assert contoso("whoami", "--token", token).exit_code == 2
 
 
 def test_a_wrong_password_is_one_sentence(shell: People) -> None:
@@ -249,10 +250,10 @@ def test_every_command_helps(shell: People) -> None:
         assert cmdlet in "".join(line.strip() for line in text.splitlines()).replace(" ", "")
 
 
-def test_no_secret_is_ever_a_flag(shell: People) -> None:
+def test_no_password_is_ever_a_flag(shell: People) -> None:
     """Every user of a machine may read the arguments of its processes."""
     nobody = shell("nobody", signed_in=False)
     for command in ("login", "connect", "whoami"):
-        for flag in ("--password", "--token", "--secret"):
+        for flag in ("--password", "--secret"):
             result = nobody(command, flag, "x")
             assert result.exit_code == 2, (command, flag)
