@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import os
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -62,8 +63,12 @@ class Passwords:
             raise Throttled(retry_after=5)
         self._waiting += 1
         try:
-            async with self._slots:
-                return await asyncio.to_thread(work, *args, **kwargs)
+            await self._slots.acquire()
+            # A thread goes on when its client has hung up: only its end gives the slot back.
+            bound = functools.partial(work, *args, **kwargs)
+            hashing = asyncio.get_running_loop().run_in_executor(None, bound)
+            hashing.add_done_callback(lambda _: self._slots.release())
+            return await asyncio.shield(hashing)
         finally:
             self._waiting -= 1
 

@@ -47,27 +47,42 @@ async def test_no_password_is_a_failure(password: str) -> None:
     assert not await Passwords().verify(None, password)
 
 
-async def test_two_hash_at_once_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    passwords, lock = Passwords(), threading.Lock()
-    running, most = 0, 0
-    matches = Passwords._matches
+class Watched(Passwords):
+    """Counts how many hash at the same time."""
 
-    def watched(self: Passwords, encoded: str, password: str) -> bool:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._running = 0
+        self.most = 0
+
+    def _matches(self, encoded: str, password: str) -> bool:
+        with self._lock:
+            self._running += 1
+            self.most = max(self.most, self._running)
         try:
-            return matches(self, encoded, password)
+            return super()._matches(encoded, password)
         finally:
-            with lock:
-                running -= 1
+            with self._lock:
+                self._running -= 1
 
-    monkeypatch.setattr(Passwords, "_matches", watched)
+
+async def test_two_hash_at_once_and_the_loop_goes_on() -> None:
+    passwords = Watched()
     async with asyncio.TaskGroup() as group:
         for _ in range(12):
             group.create_task(passwords.verify(None, "x"))
-    assert most == 2
+    assert passwords.most == 2
+
+
+async def test_clients_that_hang_up_make_no_room_for_more_hashing() -> None:
+    passwords = Watched()
+    for _ in range(12):
+        hung_up = asyncio.create_task(passwords.verify(None, "x"))
+        await asyncio.sleep(0)
+        hung_up.cancel()
+    assert not await passwords.verify(None, "x")
+    assert passwords.most <= 2
 
 
 async def test_a_queue_that_is_too_long_turns_people_away(monkeypatch: pytest.MonkeyPatch) -> None:
