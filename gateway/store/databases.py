@@ -89,6 +89,8 @@ class Sqlite:
         query = {"mode": "rw", "uri": "true"}
         engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=self._path.as_uri(), query=query),
+            # What a statement was given, password hashes and digests, stays out of error texts.
+            hide_parameters=True,
             pool_size=READERS,
             pool_timeout=self.patience,
             connect_args={"timeout": self.patience, "factory": _SqliteConnection},
@@ -148,6 +150,7 @@ class Postgresql:
         }
         return create_async_engine(
             self._url,
+            hide_parameters=True,
             pool_size=READERS,
             pool_timeout=patience,
             connect_args={

@@ -84,6 +84,14 @@ async def test_a_consent_needs_its_tenants_account(store: Store) -> None:
     await begin(store)
 
 
+async def test_an_error_does_not_tell_what_a_statement_was_given(store: Store) -> None:
+    """Password hashes and digests would reach the log with it."""
+    with pytest.raises(IntegrityError) as caught:
+        async with store.unit() as unit:
+            await unit.consents.add(consent(tenant_account_id="nobody", reason="canary"))
+    assert "canary" not in str(caught.value)
+
+
 async def test_writers_decide_one_after_the_other(store: Store) -> None:
     """Check, then act: nobody acts between."""
 
