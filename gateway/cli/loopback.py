@@ -16,6 +16,7 @@ from typing import Any, Final
 # A viewer with an IPv6 socket reaches 127.0.0.1 as ::ffff:127.0.0.1, which ends in the same digits.
 TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 ROOT: Final = 0
+ESTABLISHED: Final = "01"
 
 
 def is_ours(peer: Any, here: Any) -> bool:
@@ -40,7 +41,8 @@ def _owner(line: str, peer: str, here: str) -> int | None:
     # proc(5): number, local address, remote address, state, queues, timer, retransmits, uid …
     fields = line.split()
     found = fields[1].endswith(peer) and fields[2].endswith(here)
-    return int(fields[7]) if found else None
+    # A socket that its process has closed is shown as root's, whoever wrote into it before.
+    return int(fields[7]) if found and fields[3] == ESTABLISHED else None
 
 
 def _spelled(address: tuple[str, int]) -> str:

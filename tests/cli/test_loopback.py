@@ -42,5 +42,15 @@ def test_another_users_process_is_not(connected: Pair, monkeypatch: pytest.Monke
     assert not loopback.is_ours(accepted.getpeername(), accepted.getsockname())
 
 
+def test_what_a_process_wrote_before_it_was_gone_is_not(connected: Pair) -> None:
+    viewer, accepted = connected
+    peer, here = accepted.getpeername(), accepted.getsockname()
+    viewer.sendall(b"keys")
+    viewer.close()
+    assert accepted.recv(4) == b"keys"
+    assert accepted.recv(1) == b""  # the kernel knows by now that it has been closed
+    assert not loopback.is_ours(peer, here)
+
+
 def test_a_connection_that_the_kernel_does_not_know_is_not() -> None:
     assert not loopback.is_ours(("127.0.0.1", 1), ("127.0.0.1", 2))
