@@ -16,6 +16,8 @@ from gateway.backends import Step, Target, Upstream
 from gateway.errors import UpstreamError
 from gateway.inventory import ConsoleAddress, Machine
 from gateway.policy.facts import Vm
+from gateway.rfb import outgoing
+from gateway.rfb.client import DEFAULT_ENCODINGS
 from gateway.rfb.events import Event, FrameReceived
 from gateway.rfb.operations import Operation
 
@@ -115,6 +117,13 @@ class Watching:
         with contextlib.suppress(ConnectionError, UpstreamError):
             await self.until(lambda: False, within)
 
+    def ask_for(self, *encodings: int) -> None:
+        """Have the server paint with these alone from now on, and show everything anew."""
+        pseudo = [each for each in DEFAULT_ENCODINGS if each < 0]
+        self.upstream.write(outgoing.set_encodings([*encodings, *pseudo]))
+        self.upstream.connection.request_update(incremental=False)
+        self._send()
+
     def key(self, keysym: int, scancode: int | None = None) -> None:
         """Press and release."""
         for down in (True, False):
@@ -140,11 +149,14 @@ class Watching:
         self._send()
 
     async def _pump(self) -> None:
-        data = await self.upstream.read()
-        if not data:
+        connection = self.upstream.connection
+        if connection.pending:
+            await asyncio.sleep(0)
+            data = b""
+        elif not (data := await self.upstream.read()):
             self.ended = True
             raise ConnectionError("the upstream has closed")
-        self.events += self.upstream.connection.receive_data(data)
+        self.events += connection.receive_data(data)
         self._send()
 
     def _send(self) -> None:

@@ -10,11 +10,15 @@ import pytest
 from gateway.backends import Backends
 from gateway.rfb.events import Resized
 from gateway.rfb.operations import Copy
+from gateway.rfb.wire import Encoding
 from tests.doubles.watching import Watching, at_port, ignore
 from tests.hypervisor.programs import need
 from tests.hypervisor.xservers import X11vnc, XServer, Xvnc
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(90)]
+
+# The 256 colours of an xterm, as printf(1) takes them.
+RAINBOW = "".join(f"\\033[48;5;{colour}m{colour:4}" for colour in range(256))
 
 
 async def screen_equals(screen: Watching, server: XServer, within: float = 10.0) -> bool:
@@ -52,6 +56,24 @@ async def test_xvnc_arrives_pixel_exact_and_takes_keys(xvnc: Xvnc, backends: Bac
         await screen.until(lambda: screen.frames)
         await keys_change_it(screen, xvnc)
         assert upstream.connection.continuous_updates
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [Encoding.RAW, Encoding.HEXTILE, Encoding.ZLIB, Encoding.TIGHT, Encoding.ZRLE],
+    ids=lambda encoding: encoding.name.lower(),
+)
+async def test_every_encoding_of_xvncs_is_exact(
+    xvnc: Xvnc, backends: Backends, encoding: Encoding
+) -> None:
+    async with Watching(await backends.dial(at_port(xvnc.port), ignore)) as screen:
+        screen.ask_for(encoding)
+        xvnc.run("xsetroot", "-mod", "16", "16", "-fg", "#336699", "-bg", "#cc4411")
+        xvnc.xterm("sh", "-c", f"printf '{RAINBOW}'; exec cat")
+        async with asyncio.timeout(20):
+            while len(np.unique(xvnc.screendump().reshape(-1, 3), axis=0)) < 100:
+                await screen.during(0.2)
+        assert await screen_equals(screen, xvnc)
 
 
 async def test_xvnc_scrolls_by_copies(xvnc: Xvnc, backends: Backends) -> None:
