@@ -131,7 +131,7 @@ class Link:
     async def _pump(self, upstream: Upstream) -> None:
         connection = upstream.connection
         shown = self._happened(upstream.early, shown=False)
-        while data := await self._read(upstream):
+        while (data := await self._next(upstream)) is not None:
             events = connection.receive_data(data)
             upstream.write(connection.data_to_send())
             shown = self._happened(events, shown=shown)
@@ -142,6 +142,14 @@ class Link:
         if frame and not shown:
             self._host.became(Live(self._clock()))
         return shown or frame
+
+    async def _next(self, upstream: Upstream) -> bytes | None:
+        """What to go on with: no bytes while those that came ask for more work; None at the end."""
+        if upstream.connection.pending:
+            # The others' turn. Nothing is read meanwhile, so that TCP holds the upstream back.
+            await asyncio.sleep(0)
+            return b""
+        return await self._read(upstream) or None
 
     async def _read(self, upstream: Upstream) -> bytes:
         """What comes next. Raises: UpstreamError where nothing comes though we asked for it."""

@@ -236,6 +236,8 @@ class Viewer:
                         raise RfbError("the viewer spoke before it was greeted")
                 else:
                     await self._hear(self._connection.receive_data(data))
+                    if self._connection.broken is not None:
+                        raise self._connection.broken
                 if wait:
                     await asyncio.sleep(wait)
         except ViewerGone:

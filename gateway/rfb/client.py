@@ -11,7 +11,7 @@ from gateway.rfb import outgoing
 from gateway.rfb.events import Bell, CutText, Event, Ready, Resized, StartTls
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.handshake import Agreed, Wanted, agree, authenticate
-from gateway.rfb.reader import Reader, Reading, skip
+from gateway.rfb.reader import WORK_AT_ONCE, Reader, Reading, skip
 from gateway.rfb.text import printable
 from gateway.rfb.updates import Updates
 from gateway.rfb.wire import MAX_CUT_TEXT, MAX_FENCE, MAX_NAME, RGBX, Cursor, Encoding, FenceFlags
@@ -42,6 +42,7 @@ _UPDATE: Final = struct.Struct(">xH")
 _CUT_TEXT: Final = struct.Struct(">3xi")
 _FENCE: Final = struct.Struct(">3xIB")
 _COLOUR_MAP: Final = struct.Struct(">xHH")
+_MESSAGE_WORK: Final = 4_000
 _ANSWERED_FENCES: Final = FenceFlags.BLOCK_BEFORE | FenceFlags.BLOCK_AFTER | FenceFlags.SYNC_NEXT
 
 
@@ -49,7 +50,8 @@ class ClientConnection:
     """One upstream's screen and input.
 
     The owner feeds what it read to `receive_data` and writes what `data_to_send` returns after
-    each call. On `StartTls` it writes, upgrades its transport and calls `tls_started`.
+    each call. While `pending` it lets others run and feeds b"", before it reads any more. On
+    `StartTls` it writes, upgrades its transport and calls `tls_started`.
     """
 
     def __init__(
@@ -59,9 +61,10 @@ class ClientConnection:
         want_tls: bool = False,
         shared: bool = True,
         offer: Sequence[int] = DEFAULT_ENCODINGS,
+        work: int = WORK_AT_ONCE,
     ) -> None:
         """`offer` is what SetEncodings says, best first; what `password` and `want_tls` ask for is
-        insisted upon."""
+        insisted upon; `work` is about how many nanoseconds one `receive_data` may take."""
         self.ready = False
         self.continuous_updates = False
         self._wanted = Wanted(password, want_tls)
@@ -72,7 +75,8 @@ class ClientConnection:
         self._events: list[Event] = []
         self._outgoing = bytearray()
         self._send = self._outgoing.extend
-        self._reader = Reader(self._greet())
+        self._work = work
+        self._reader = Reader(self._greet(), work)
 
     @property
     def framebuffer(self) -> Framebuffer:
@@ -95,7 +99,7 @@ class ClientConnection:
         return self._updates is not None and self._updates.extended_keys
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
-        """Parse as far as the bytes reach and return what happened.
+        """Parse as far as the bytes reach, or until that took long; return what happened.
 
         Raises: RfbError for anything malformed or out of bounds, UpstreamRefused where the server
         turns us away. After an error the connection is of no more use.
@@ -104,6 +108,11 @@ class ClientConnection:
         events = self._events.copy()
         self._events.clear()
         return events
+
+    @property
+    def pending(self) -> bool:
+        """Whether the bytes that were received ask for more work: call `receive_data(b"")`."""
+        return self._reader.paused
 
     def data_to_send(self) -> bytes:
         """What must be written now; asked again, it is empty."""
@@ -114,7 +123,7 @@ class ClientConnection:
     def tls_started(self) -> None:
         """Go on inside TLS, after `StartTls`."""
         assert self._agreed is not None, "tls_started() answers StartTls"
-        self._reader = Reader(self._converse(self._agreed))
+        self._reader = Reader(self._converse(self._agreed), self._work)
 
     def send_key(self, down: bool, keysym: int, scancode: int | None) -> None:  # noqa: FBT001
         """Press or release a key; `scancode` is an XT code as the wire has it (0xE0 is bit 7)."""
@@ -173,6 +182,7 @@ class ClientConnection:
         yield from self._server_init()
         while True:
             yield from self._message()
+            yield -_MESSAGE_WORK
 
     def _server_init(self) -> Reading[None]:
         # RFC 6143 §7.3.2: U16 width, U16 height, the server's pixel format (we ask for our own),

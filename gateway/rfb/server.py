@@ -50,6 +50,7 @@ class ServerConnection:
         self.pixel_format: PixelFormat = RGBX
         self.encodings: frozenset[int] = frozenset()
         self.running = False
+        self.broken: RfbError | None = None  # how the viewer broke the protocol
         self._password = password
         self._challenge = challenge
         self._minor = 8
@@ -62,13 +63,23 @@ class ServerConnection:
         """The messages that `data` completes.
 
         Raises: RfbError where the viewer broke the protocol or a bound; `data_to_send` may then
-        hold a last word for it.
+        hold a last word for it. What it said before is returned first: then the error waits in
+        `broken` and is raised by the next call.
         """
+        if self.broken is not None:
+            raise self.broken
         self._buffer += data
         messages: list[Message] = []
         start = 0
-        while (end := self._take(start, messages)) is not None:
-            start = end
+        try:
+            while (end := self._take(start, messages)) is not None:
+                start = end
+        except RfbError as error:
+            self.broken = error
+            self._buffer.clear()
+            if not messages:
+                raise
+            return messages
         del self._buffer[:start]
         return messages
 

@@ -21,12 +21,21 @@ from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Operation, Write
 from gateway.rfb.reader import Reading
 from gateway.rfb.text import printable
-from gateway.rfb.wire import MAX_NAME, Cursor, Encoding, Rect
+from gateway.rfb.wire import MAX_NAME, MAX_PIXELS, Cursor, Encoding, Rect
 
 Painter: TypeAlias = Callable[[Words], Reading[None]]
 
 _RECT_HEADER: Final = struct.Struct(">HHHHi")
 _U32: Final = struct.Struct(">I")
+# No server paints its screen so often in one update; beside that, it may paint a largest one once.
+_MOST_SCREENS: Final = 64
+# Work of a rect, of one of its rows, of a pixel that is painted for the first time (that its memory
+# is touched costs most), of one that moves to a framebuffer of another size, of a byte of a name.
+_RECT_WORK: Final = 10_000
+_ROW_WORK: Final = 20
+_PIXEL_WORK: Final = 4
+_RESIZED_PIXEL_WORK: Final = 8
+_NAME_BYTE_WORK: Final = 100
 
 
 class Updates:
@@ -39,6 +48,7 @@ class Updates:
         self.cursor: Cursor | None = None
         self.extended_keys = False
         self._emit = emit
+        self._area = 0  # what this update has painted so far
         self._words = as_words(self.framebuffer.pixels)
         self._operations: list[Operation] = []
         self._painters: dict[int, Painter] = {
@@ -51,23 +61,33 @@ class Updates:
 
     def read(self, rects: int) -> Reading[None]:
         """Read one update of so many rects. Raises: RfbError."""
+        self._area = 0
         for _ in range(rects):
             # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
             x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
             rect = Rect(x, y, width, height)
             painter = self._painters.get(encoding)
             if painter is not None:
-                yield from painter(self._inside(rect))
+                into = self._inside(rect)
+                self._count(into.size)
+                yield from painter(into)
                 self._painted(Write(rect))
             elif encoding == Encoding.COPYRECT:
                 self._painted((yield from decode_copyrect(self.framebuffer, rect)))
+                self._count(rect.area)
             elif encoding == Encoding.LAST_RECT:
                 break
             else:
                 yield from self._pseudo(encoding, rect)
+            yield -_RECT_WORK - _ROW_WORK * height - _PIXEL_WORK * width * height
         if self._operations:
             self._emit(FrameReceived(tuple(self._operations)))
             self._operations.clear()
+
+    def _count(self, area: int) -> None:
+        self._area += area
+        if _MOST_SCREENS * self._words.size + MAX_PIXELS < self._area:
+            raise RfbError(f"an update paints its screen more than {_MOST_SCREENS} times")
 
     def _inside(self, rect: Rect) -> Words:
         height, width = self._words.shape
@@ -88,11 +108,11 @@ class Updates:
                 self.cursor = yield from decode_cursor(rect)
                 self._emit(CursorChanged(self.cursor))
             case Encoding.DESKTOP_SIZE:
-                self._resize(rect.width, rect.height)
+                yield from self._resize(rect.width, rect.height)
             case Encoding.EXTENDED_DESKTOP_SIZE:
                 size = yield from decode_extended_desktop_size(rect)
                 if size is not None:
-                    self._resize(*size)
+                    yield from self._resize(*size)
             case Encoding.DESKTOP_NAME:
                 yield from self._rename()
             case Encoding.QEMU_EXTENDED_KEY:
@@ -104,14 +124,16 @@ class Updates:
             case _:
                 raise RfbError(f"encoding {encoding} was never offered")
 
-    def _resize(self, width: int, height: int) -> None:
+    def _resize(self, width: int, height: int) -> Reading[None]:
         if (width, height) == (self.framebuffer.width, self.framebuffer.height):
             return
         self.framebuffer.resize(width, height)
+        self._count(self._words.size)
         self._words = as_words(self.framebuffer.pixels)
         # What was painted before lies in the old size; after a resize everything is owed anyway.
         self._operations.clear()
         self._emit(Resized(width, height))
+        yield -_RESIZED_PIXEL_WORK * self._words.size
 
     def _rename(self) -> Reading[None]:
         # rfbproto, DesktopName: U32 length, then UTF-8.
@@ -119,6 +141,7 @@ class Updates:
         if MAX_NAME < length:
             raise RfbError(f"a name of {length} bytes is too long")
         name = printable((yield length))
+        yield -_NAME_BYTE_WORK * length
         if name != self.name:
             self.name = name
             self._emit(Renamed(name))

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from gateway.rfb.client import DEFAULT_ENCODINGS, ClientConnection
+from gateway.rfb.events import Event
 
 # RFC 6143 §7.4: 32 bits, depth 24, little endian, true colour, 255 each, shifts 16, 8, 0.
 BGRX = bytes([32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0])
@@ -44,3 +45,11 @@ def ready_client(
     client.receive_data(hello(width, height))
     client.data_to_send()
     return client
+
+
+def heard(client: ClientConnection, data: bytes) -> list[Event]:
+    """All that `data` makes happen, however much work that is."""
+    events = client.receive_data(data)
+    while client.pending:
+        events += client.receive_data(b"")
+    return events

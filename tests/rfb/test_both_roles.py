@@ -13,6 +13,7 @@ from gateway.rfb.operations import Copy, Write
 from gateway.rfb.screen import Profile, Screen
 from gateway.rfb.server import ServerConnection
 from gateway.rfb.wire import RGBX, Rect
+from tests.doubles.serverwords import heard
 
 WHOLE = Rect(0, 0, 320, 200)
 
@@ -50,7 +51,7 @@ def test_a_frame_reaches_the_other_end(password: str | None) -> None:
     screen.painted([Write(WHOLE)], 0)
     update = screen.update_for(0, profile)
     assert update is not None
-    (event,) = client.receive_data(update.payload)
+    (event,) = heard(client, update.payload)
     assert isinstance(event, FrameReceived)
     framebuffer.copy(Rect(0, 0, 320, 184), 0, 16)
     framebuffer.resize(300, 220)
@@ -58,12 +59,12 @@ def test_a_frame_reaches_the_other_end(password: str | None) -> None:
     screen.resized(0)
     update = screen.update_for(update.frame, profile)
     assert update is not None
-    assert Resized(300, 220) in client.receive_data(update.payload)
+    assert Resized(300, 220) in heard(client, update.payload)
     if profile.jpeg_quality is not None:
         screen.refine(1.0)
         refined = screen.update_for(update.frame, profile)
         assert refined is not None
-        client.receive_data(refined.payload)
+        heard(client, refined.payload)
     assert np.array_equal(client.framebuffer.pixels[:, :, :3], framebuffer.pixels[:, :, :3])
 
 

@@ -240,6 +240,20 @@ def test_garbage_is_a_message_or_an_rfb_error(garbage: bytes) -> None:
         running().receive_data(garbage)
 
 
+def test_what_was_said_before_garbage_is_heard() -> None:
+    # KeyEvent: type 4, down-flag, 2 bytes of padding, keysym
+    press, release = b"\x04\x01\x00\x00\x00\x00\x00\x61", b"\x04\x00\x00\x00\x00\x00\x00\x61"
+    connection = running()
+    assert connection.receive_data(press + release + b"\x07garbage") == [
+        Key(down=True, keysym=0x61, scancode=None),
+        Key(down=False, keysym=0x61, scancode=None),
+    ]
+    assert isinstance(connection.broken, RfbError)
+    for said in (b"", press):  # and nothing is heard behind it
+        with pytest.raises(RfbError, match="type 7 is unknown"):
+            connection.receive_data(said)
+
+
 def test_the_format_and_the_encodings_are_kept() -> None:
     connection = running()
     assert connection.pixel_format == RGBX

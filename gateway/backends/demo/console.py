@@ -63,6 +63,9 @@ class DemoConsole(asyncio.Protocol):
         self._write(self._rfb.data_to_send())
         for message in messages:
             self._take(message)
+        if self._rfb.broken is not None:
+            self.drop()
+            return
         self._pay()
 
     def connection_lost(self, _: Exception | None) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from gateway.rfb.encodings.words import Words, paint_rgb
+from gateway.rfb.reader import Reading
+
+# Work of a diagonal, and of each pixel on it.
+_DIAGONAL = 40_000
+_PIXEL = 60
 
 
-def paint_gradient(data: bytes | memoryview, into: Words) -> None:
-    """Paint a rect from differences of three bytes a pixel.
+def paint_gradient(data: bytes | memoryview, into: Words) -> Reading[None]:
+    """Paint a rect from differences of three bytes a pixel; it asks for no bytes.
 
     A pixel needs those to its left and above, so that all pixels on one diagonal can be done at
     once: width + height steps instead of width x height.
@@ -31,4 +36,5 @@ def paint_gradient(data: bytes | memoryview, into: Words) -> None:
         corner = flat[start - stride - 1 : stop - stride - 1 : width]
         guess = np.clip(left + above - corner, 0, 255)
         flat[start:stop:width] = (flat[start:stop:width] + guess) & 0xFF
+        yield -_DIAGONAL - _PIXEL * len(guess)
     paint_rgb(bordered[1:, 1:].astype(np.uint8).tobytes(), into)

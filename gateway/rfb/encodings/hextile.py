@@ -14,6 +14,12 @@ from gateway.rfb.reader import Reading
 
 _TILE: Final = 16
 _MASK: Final = int(USED)
+# Work of a tile, of a pixel of subrects painted at once, of a subrect painted alone, and how many
+# of these are painted without a pause.
+_TILE_WORK: Final = 6_000
+_AT_ONCE_WORK: Final = 60
+_ONE_WORK: Final = 800
+_GROUP: Final = 4096
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
@@ -69,7 +75,8 @@ class HextileDecoder:
             band = _Band()
             for tile, left in enumerate(range(0, width, _TILE)):
                 yield from self._tile(band, tile, len(rows) * min(_TILE, width - left))
-            _paint(band, rows)
+            yield from _paint(band, rows)
+            yield -_TILE_WORK * len(band.backgrounds)
 
     def _tile(self, band: _Band, tile: int, area: int) -> Reading[None]:
         (flags,) = yield 1
@@ -100,7 +107,7 @@ def decode_hextile(into: Words) -> Reading[None]:
     return HextileDecoder(into).decode()
 
 
-def _paint(band: _Band, rows: Words) -> None:
+def _paint(band: _Band, rows: Words) -> Reading[None]:
     width = rows.shape[1]
     rows[...] = np.repeat(np.array(band.backgrounds, WORD), _TILE)[:width]
     for tile, data in band.raw:
@@ -109,16 +116,16 @@ def _paint(band: _Band, rows: Words) -> None:
     if band.plain.tiles:
         places = np.frombuffer(b"".join(band.plain.data), np.uint8).reshape(-1, 2)
         colours = np.repeat(np.array(band.plain.foregrounds, WORD), band.plain.counts)
-        _paint_subrects(places, colours, band.plain, rows)
+        yield from _paint_subrects(places, colours, band.plain, rows)
     if band.coloured.tiles:
         each = np.frombuffer(b"".join(band.coloured.data), np.uint8).reshape(-1, 6)
         colours = words(each[:, :4].tobytes()) & USED
-        _paint_subrects(each[:, 4:], colours, band.coloured, rows)
+        yield from _paint_subrects(each[:, 4:], colours, band.coloured, rows)
 
 
 def _paint_subrects(
     places: npt.NDArray[np.uint8], colours: Words, subrects: _Subrects, rows: Words
-) -> None:
+) -> Reading[None]:
     # RFC 6143 §7.7.4: x and y in the upper and lower half of a byte, then width and height less 1.
     x, y = (places[:, 0] >> 4).astype(np.int64), (places[:, 0] & 15).astype(np.int64)
     width, height = (
@@ -134,12 +141,20 @@ def _paint_subrects(
     # Others are painted one by one, so that they cannot ask for more memory than the tiles have.
     crowded = _TILE * _TILE < np.bincount(tiles, width * height)[tiles]
     if crowded.any():
-        for (left, top, across, down), colour in zip(
-            boxes[crowded].tolist(), colours[crowded].tolist(), strict=True
-        ):
-            rows[top : top + down, left : left + across] = colour
+        yield from _paint_one_by_one(boxes[crowded], colours[crowded], rows)
         boxes, colours = boxes[~crowded], colours[~crowded]
     _paint_at_once(boxes, colours, rows)
+    yield -_AT_ONCE_WORK * int((boxes[:, 2] * boxes[:, 3]).sum())
+
+
+def _paint_one_by_one(boxes: Numbers, colours: Words, rows: Words) -> Reading[None]:
+    for start in range(0, len(colours), _GROUP):
+        group = slice(start, start + _GROUP)
+        for (left, top, across, down), colour in zip(
+            boxes[group].tolist(), colours[group].tolist(), strict=True
+        ):
+            rows[top : top + down, left : left + across] = colour
+        yield -_GROUP * _ONE_WORK
 
 
 def _paint_at_once(boxes: Numbers, colours: Words, rows: Words) -> None:

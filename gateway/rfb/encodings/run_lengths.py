@@ -18,6 +18,7 @@ Runs: TypeAlias = npt.NDArray[np.int64]
 
 _MORE = 255
 _FIRST_WINDOW = 256
+_FEW = 8
 
 
 def expand_plain(data: bytes, at: int, area: int) -> tuple[Words, int]:
@@ -26,25 +27,34 @@ def expand_plain(data: bytes, at: int, area: int) -> tuple[Words, int]:
     Raises: RfbError where the runs and the tile do not end together.
     """
     pixels = np.empty(area, WORD)
-    painted = 0
+    painted, most = 0, area
     while painted < area:
-        colours, runs = _short_runs(data, at, area - painted)
-        if not runs.size:
-            # The next run is long: its length begins with 255.
-            run, end = _long_run(data, at + 3, area - painted)
-            pixels[painted : painted + run] = int.from_bytes(data[at : at + 3], "little")
-            painted, at = painted + run, end
-            continue
+        colours, runs = _short_runs(data, at, min(most, area - painted))
         stretch = np.repeat(colours, runs)
         if area < painted + stretch.size:
             raise RfbError("a run reaches beyond its tile")
         pixels[painted : painted + stretch.size] = stretch
         painted, at = painted + stretch.size, at + 4 * runs.size
+        # Where a long run is in the way, another may be: it is not worth looking far.
+        painted, at = _paint_few(data, at, pixels, painted)
+        most = max(_FIRST_WINDOW, 4 * runs.size)
     return pixels, at
 
 
+def _paint_few(data: bytes, at: int, pixels: Words, painted: int) -> tuple[int, int]:
+    """Paint some runs from pixel `painted` on; how many pixels are painted then, and what follows
+    them."""
+    for _ in range(_FEW):
+        if painted == pixels.size:
+            break
+        run, end = _run(data, at + 3, pixels.size - painted)
+        pixels[painted : painted + run] = int.from_bytes(data[at : at + 3], "little")
+        painted, at = painted + run, end
+    return painted, at
+
+
 def _short_runs(data: bytes, at: int, area: int) -> tuple[Words, Runs]:
-    """The runs from `at` on up to the first long one; none are needed beyond `area` pixels."""
+    """The runs from `at` on up to the first long one; those that `area` pixels need."""
     # As long as no length is 255, a run is four bytes: red, green, blue, length less one.
     count = max(0, min(area, (len(data) - at) // 4))
     colours: Words = np.ndarray((count,), WORD, data, at if count else 0, (4,))
@@ -57,7 +67,8 @@ def _short_runs(data: bytes, at: int, area: int) -> tuple[Words, Runs]:
     return colours[:needed] & USED, lengths[:needed] + 1
 
 
-def _long_run(data: bytes, at: int, area: int) -> tuple[int, int]:
+def _run(data: bytes, at: int, area: int) -> tuple[int, int]:
+    """The run whose length is said at `at`, of at most `area` pixels, and where it ends."""
     run = 1
     while run <= area and at < len(data):
         run += data[at]

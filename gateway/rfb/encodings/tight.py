@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import partial
 
 import numpy as np
 
 from gateway.errors import RfbError
 from gateway.rfb.encodings.gradient import paint_gradient
-from gateway.rfb.encodings.inflate import Inflater, check_deflated
+from gateway.rfb.encodings.inflate import Inflater, Paint, check_deflated
 from gateway.rfb.encodings.jpeg import paint_jpeg
 from gateway.rfb.encodings.palette import packed_size, paint_indices, paint_packed
 from gateway.rfb.encodings.words import Words, paint_rgb, words_of_rgb
@@ -16,6 +17,14 @@ from gateway.rfb.reader import Reading
 
 _STREAMS = 4
 _TOO_SMALL_TO_DEFLATE = 12
+# Gradients and JPEGs are held whole. Encoders make rects of at most 65536 pixels; these are eight
+# times as large.
+_MOST_HELD = 512 * 1024
+# Larger fills are painted in bands.
+_BAND = 512 * 1024
+# Work of a pixel: of a JPEG, of a fill.
+_JPEG_PIXEL = 80
+_FILL_PIXEL = 8
 
 
 class Compression(IntEnum):
@@ -50,51 +59,84 @@ class TightDecoder:
         if kind < Compression.FILL:
             yield from self._basic(kind, into)
         elif kind == Compression.FILL:
-            into[...] = int.from_bytes((yield 3), "little")
+            yield from _fill(int.from_bytes((yield 3), "little"), into)
         elif kind == Compression.JPEG:
+            _check_held(into)
             length = yield from _compact_length()
             check_deflated(length, 4 * into.size)
             paint_jpeg((yield length), into)
+            yield -_JPEG_PIXEL * into.size
         else:
             raise RfbError(f"Tight knows no compression {kind}")
 
     def _reset(self, control: int) -> None:
         for stream in range(_STREAMS):
             if control & 1 << stream:
-                self._streams[stream] = Inflater()
+                self._streams[stream].begin_anew()
 
     def _basic(self, kind: int, into: Words) -> Reading[None]:
         stream = self._streams[kind & 3]
         way: int = Filter.COPY
         if kind & Compression.FILTER_FOLLOWS:
             (way,) = yield 1
-        height, width = into.shape
+        width = into.shape[1]
         if way == Filter.COPY:
-            paint_rgb((yield from _inflated(stream, 3 * into.size)), into)
+            yield from _inflated(stream, 3 * width, into, paint_rgb)
         elif way == Filter.GRADIENT:
-            paint_gradient((yield from _inflated(stream, 3 * into.size)), into)
+            _check_held(into)
+            yield from paint_gradient((yield from _whole(stream, 3 * into.size)), into)
         elif way == Filter.PALETTE:
             # PaletteFilter: U8 number of colours less one, then the colours. Two colours are
             # sent as bits, more as bytes.
             (last,) = yield 1
             palette = words_of_rgb((yield 3 * (last + 1)))
             if palette.size <= 2:
-                size = packed_size(width, height, 1)
-                paint_packed((yield from _inflated(stream, size)), 1, palette, into)
+                row = packed_size(width, 1, 1)
+                yield from _inflated(stream, row, into, partial(_paint_bits, palette))
             else:
-                indices = np.frombuffer((yield from _inflated(stream, into.size)), np.uint8)
-                paint_indices(indices.reshape(height, width), palette, into)
+                yield from _inflated(stream, width, into, partial(_paint_bytes, palette))
         else:
             raise RfbError(f"Tight knows no filter {way}")
 
 
-def _inflated(stream: Inflater, size: int) -> Reading[bytes | memoryview]:
+def _fill(colour: int, into: Words) -> Reading[None]:
+    if into.size <= _BAND:
+        into[...] = colour
+        return
+    rows = max(1, _BAND // into.shape[1])
+    for top in range(0, len(into), rows):
+        into[top : top + rows] = colour
+        yield -_FILL_PIXEL * rows * into.shape[1]
+
+
+def _paint_bits(palette: Words, data: bytes, into: Words) -> None:
+    paint_packed(data, 1, palette, into)
+
+
+def _paint_bytes(palette: Words, data: bytes, into: Words) -> None:
+    paint_indices(np.frombuffer(data, np.uint8).reshape(into.shape), palette, into)
+
+
+def _check_held(into: Words) -> None:
+    if _MOST_HELD < into.size:
+        raise RfbError(f"{into.size} pixels are too many for a gradient or a JPEG")
+
+
+def _inflated(stream: Inflater, row: int, into: Words, paint: Paint) -> Reading[None]:
+    size = row * len(into)
     # Fewer than 12 bytes come as they are, without a length.
     if size < _TOO_SMALL_TO_DEFLATE:
-        return (yield size)
+        paint(bytes((yield size)), into)
+    else:
+        yield from stream.paint((yield from _compact_length()), row, into, paint)
+
+
+def _whole(stream: Inflater, size: int) -> Reading[bytes]:
+    if size < _TOO_SMALL_TO_DEFLATE:
+        return bytes((yield size))
     length = yield from _compact_length()
     check_deflated(length, size)
-    return stream.exactly((yield length), size)
+    return (yield from stream.exactly(length, size))
 
 
 def _compact_length() -> Reading[int]:

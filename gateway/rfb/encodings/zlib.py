@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from gateway.rfb.encodings.inflate import Inflater, check_deflated
+from gateway.rfb.encodings.inflate import Inflater
 from gateway.rfb.encodings.words import USED, Words, words
 from gateway.rfb.reader import Reading
 
@@ -24,6 +24,8 @@ class ZlibDecoder:
         """Paint a rect."""
         # rfbproto, Zlib Encoding: U32 length, then that many deflated bytes.
         (length,) = _LENGTH.unpack((yield _LENGTH.size))
-        check_deflated(length, 4 * into.size)
-        pixels = self._stream.exactly((yield length), 4 * into.size)
-        np.bitwise_and(words(pixels).reshape(into.shape), USED, out=into)
+        yield from self._stream.paint(length, 4 * into.shape[1], into, _paint)
+
+
+def _paint(pixels: bytes, into: Words) -> None:
+    np.bitwise_and(words(pixels).reshape(into.shape), USED, out=into)

@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from gateway.errors import RfbError
-from gateway.rfb.encodings.inflate import Inflater, check_deflated
+from gateway.rfb.encodings.inflate import Deflated, Inflater, check_deflated
 from gateway.rfb.encodings.palette import packed_size, paint_indices, paint_packed
 from gateway.rfb.encodings.run_lengths import expand_indexed, expand_plain
 from gateway.rfb.encodings.words import Words, paint_rgb, words_of_rgb
@@ -22,6 +22,14 @@ _LAST_PACKED = 16
 _PLAIN_RLE = 128
 _FIRST_PALETTE_RLE = 130
 
+# Plain RLE with runs of one pixel.
+_LONGEST_TILE: Final = 1 + 4 * _TILE * _TILE
+_WINDOW: Final = 256 * 1024
+# Work of a tile, of one with runs, and of each of its bytes.
+_TILE_WORK: Final = 40_000
+_RUNS_WORK: Final = 200_000
+_BYTE_WORK: Final = 80
+
 
 class ZrleDecoder:
     """Holds the connection's stream."""
@@ -34,14 +42,21 @@ class ZrleDecoder:
         # RFC 6143 §7.7.6: U32 length, then that many deflated bytes.
         (length,) = _LENGTH.unpack((yield _LENGTH.size))
         check_deflated(length, 4 * into.size)
-        data = self._stream.at_most((yield length), 4 * into.size)
+        deflated = Deflated(self._stream, length)
         height, width = into.shape
-        at = 0
+        data, at, ended = b"", 0, False
         for top in range(0, height, _TILE):
             for left in range(0, width, _TILE):
+                while not ended and len(data) - at < _LONGEST_TILE:
+                    more = yield from deflated.some(_WINDOW)
+                    data, at, ended = data[at:] + more, 0, not more
+                begin = at
                 at = _paint_tile(data, at, into[top : top + _TILE, left : left + _TILE])
+                work = _TILE_WORK if data[begin] < _PLAIN_RLE else _RUNS_WORK
+                yield -work - _BYTE_WORK * (at - begin)
         if at != len(data):
-            raise RfbError("bytes are left over after the last tile")
+            raise RfbError("bytes were inflated that belong to no tile")
+        yield from deflated.end()
 
 
 def _paint_tile(data: bytes, at: int, into: Words) -> int:
