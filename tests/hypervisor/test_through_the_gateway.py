@@ -60,11 +60,28 @@ async def into_ipxes_shell(operator: GatewayViewer, qemu: Qemu) -> None:
             await operator.news()
 
 
-async def holds(viewer: GatewayViewer, qemu: Qemu, text: str) -> None:
+async def holds(viewer: GatewayViewer, qemu: Qemu, text: str, within: float = 30.0) -> None:
     """Wait until the guest's text memory holds `text`. Raises: TimeoutError."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(within):
         while text not in qemu.text():
             await viewer.news()
+
+
+async def test_a_linux_guests_console_is_shown_and_takes_keys(qemu: Qemu, tmp_path: Path) -> None:
+    async with (
+        consented_console(tmp_path, at_loopback(qemu.port)) as visit,
+        visit.operator() as operator,
+        visit.tenant() as tenant,
+    ):
+        await holds(operator, qemu, "guest login:", within=90)
+        await operator.sees(qemu.screendump)
+        before = qemu.text()
+        await operator.type("\n")  # asks login, or a shell, for another line
+        async with asyncio.timeout(30):
+            while qemu.text() == before:
+                await operator.news()
+        for viewer in (operator, tenant):
+            await viewer.sees(qemu.screendump)
 
 
 async def test_viewers_follow_a_guest_through_its_video_modes(
