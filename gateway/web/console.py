@@ -14,7 +14,7 @@ from gateway.policy.consents import consent_end
 from gateway.web.access import Access, access_of, visit_access
 from gateway.web.flash import see_other
 from gateway.web.rendering import render
-from gateway.web.shown import Left, left, machine_of
+from gateway.web.shown import Left, isolated, left, machine_of
 
 WATCHING: Final = "Watching only: your keyboard and mouse are not sent."
 
@@ -161,7 +161,7 @@ async def show_shared(request: web.Request) -> web.Response:
 async def _page(request: web.Request, access: Access) -> web.Response:
     services = request.app[SERVICES]
     vm = machine_of(access.consent, services.vm(access.consent.resource_id))
-    screen = _screen(access, vm.name, left(access.consent.expires_at, services.clock()))
+    screen = _screen(access, isolated(vm.name), left(access.consent.expires_at, services.clock()))
     return await render(request, "pages/console.html", vm=vm, screen=screen)
 
 

@@ -17,7 +17,16 @@ from gateway.errors import NotFound
 from gateway.policy.facts import Consent, Role, Vm
 from gateway.web.live import view_of
 from gateway.web.rendering import page_session, render
-from gateway.web.shown import Left, Machine, State, console_state, left, machine, machine_of
+from gateway.web.shown import (
+    Left,
+    Machine,
+    State,
+    console_state,
+    isolated,
+    left,
+    machine,
+    machine_of,
+)
 
 
 def routes() -> list[web.RouteDef]:
@@ -211,8 +220,8 @@ def _machines(services: Services) -> list[Vm]:
 def _waiting(vm: Vm) -> Answer:
     return Answer(
         look="running--waiting",
-        heading=f"Waiting for access to {vm.name}",
-        text=f"Waiting for the tenant to allow console access to {vm.name}. "
+        heading=f"Waiting for access to {isolated(vm.name)}",
+        text=f"Waiting for the tenant to allow console access to {isolated(vm.name)}. "
         "Nothing is connected yet.",
         open_href="",
         leave="Cancel",
@@ -222,7 +231,7 @@ def _waiting(vm: Vm) -> Answer:
 def _allowed(vm: Vm, consent: Consent) -> Answer:
     return Answer(
         look="",
-        heading=f"{consent.tenant} allows access to {vm.name}",
+        heading=f"{isolated(consent.tenant)} allows access to {isolated(vm.name)}",
         text="Open the console and confirm that it is you.",
         open_href=f"/consents/{consent.id}/open",
         leave="To the queue",

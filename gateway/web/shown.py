@@ -107,6 +107,11 @@ class Machine:
     group: str
     note: str
 
+    @property
+    def label(self) -> str:
+        """Name and note, where there can be no markup."""
+        return f"{isolated(self.name)} · {self.note}"
+
 
 def machine(vm: Vm) -> Machine:
     group = resource_group(vm.resource_id)
@@ -126,6 +131,14 @@ def resource_group(resource_id: str) -> str:
     """`/subscriptions/{id}/resourceGroups/{this}/…`"""
     parts = resource_id.split("/")
     return parts[4] if 4 < len(parts) else ""
+
+
+def isolated(name: str) -> str:
+    """`name` for the middle of a sentence without markup: it cannot turn the text around it.
+
+    Unicode Standard Annex 9 §2.4: first-strong isolate, and the end of whatever began within.
+    """
+    return name if name.isascii() else f"\u2068{name}\u2069"
 
 
 def vm_name(consent: Consent) -> str:

@@ -160,6 +160,17 @@ class Person:
             while await self.canvas_is_painted() is not painted:
                 await asyncio.sleep(0.05)
 
+    async def note_when_blank(self) -> None:
+        """Let the page itself take the time at which its last picture is gone."""
+        await self.page.evaluate(NOTE_WHEN_BLANK)
+
+    async def blank_at(self) -> float:
+        """When that was, in seconds since 1970: page and test share this machine's clock."""
+        async with asyncio.timeout(15):
+            while not (at := await self.page.evaluate("window.blankAt")):
+                await asyncio.sleep(0.05)
+        return float(at) / 1000
+
 
 Meet = Callable[..., Awaitable[Person]]
 
@@ -174,4 +185,13 @@ PAINTED = """() => {
     if (1 < seen.size) return true;
   }
   return false;
+}"""
+
+NOTE_WHEN_BLANK = """() => {
+  const look = setInterval(() => {
+    const canvases = [...document.querySelectorAll('#screen canvas')];
+    if (canvases.some((canvas) => canvas.checkVisibility())) return;
+    window.blankAt = Date.now();
+    clearInterval(look);
+  }, 10);
 }"""

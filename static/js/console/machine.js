@@ -101,7 +101,7 @@ function closed(state, { code, reason = "" }, now) {
     case CLOSE.REVOKED:
       // The code blanks the screen at once; the events then say by whom, when, and whether the
       // consent has ended too or only this console session.
-      return { ...shut(state, now), refusal: { code: "Ended", reason } };
+      return { ...shut(state, now), refusal: { code: "Ended", reason, session: state.session?.id ?? null } };
     case CLOSE.NOT_ALLOWED:
       return { ...shut(state, now), refusal: { code: "NotAllowed", reason } };
     case CLOSE.TOO_SLOW:
@@ -140,7 +140,9 @@ function asWatcher(state, now) {
   const running = state.session !== null && state.session.state.name !== "ended";
   if (!running) return state.link === "shut" ? state : shut(state, now);
   const free = state.link === "shut" && !state.left && state.why !== "taken";
-  const welcome = state.refusal === null || state.refusal.code === "Ended";
+  // Who was cut off from this very session waits for what the gateway says of it.
+  const another = state.refusal?.code === "Ended" && state.refusal.session !== state.session.id;
+  const welcome = state.refusal === null || another;
   return free && welcome ? { ...state, link: "idle", since: now, refusal: null } : state;
 }
 

@@ -33,7 +33,12 @@ const ROLE_WORDS = { operator: "operator", tenant: "tenant", admin: "administrat
  * @returns {Words}
  */
 export function words(name, state, facts, now) {
-  return (WORDS[name] ?? WORDS.not_allowed)({ state, ...facts, now });
+  return (WORDS[name] ?? WORDS.not_allowed)({ state, ...facts, vm: isolated(facts.vm), now });
+}
+
+/** A name in the middle of a sentence: isolated (U+2068, U+2069), so that it turns nothing around. */
+function isolated(name) {
+  return /^[ -~]*$/.test(name) ? name : `\u2068${name}\u2069`;
 }
 
 const WORDS = {
@@ -63,7 +68,7 @@ const WORDS = {
       part === "operator"
         ? `${vm} is no longer connected. While the tenant allows it, you can open the console again.`
         : `${vm} is no longer connected. If an operator opens the console again, it appears here by itself.`,
-    more: state.refusal?.reason ? `Reason: ${state.refusal.reason}` : undefined,
+    more: state.refusal?.reason ? `Reason: ${isolated(state.refusal.reason)}` : undefined,
     acts: part === "operator" ? ["step_up", "back"] : ["back"],
     alarm: true,
   }),
@@ -80,7 +85,7 @@ const WORDS = {
   other_controls: ({ state }) => {
     const who = controller(state);
     const banner = who
-      ? `${who.name} (${ROLE_WORDS[who.role]}) has control since ${clockTime(state.session.control_since ?? who.since)}.`
+      ? `${isolated(who.name)} (${ROLE_WORDS[who.role]}) has control since ${clockTime(state.session.control_since ?? who.since)}.`
       : "Nobody has control now. You may take it.";
     return { banner, tone: "watch", heading: who ? "Somebody else has control" : "Control is free", text: waitingForControl(state), acts: asks(state) ? [] : ["ask_control"], corner: true };
   },
@@ -191,7 +196,7 @@ function at(state) {
 }
 
 function reason(state) {
-  return state.over?.reason ? `Reason: ${state.over.reason}` : undefined;
+  return state.over?.reason ? `Reason: ${isolated(state.over.reason)}` : undefined;
 }
 
 function asks(state) {
@@ -207,7 +212,7 @@ function audience(state) {
   const others = state.session.participants.filter((one) => !state.you.includes(one.id));
   if (others.length === 0) return "Nobody is watching.";
   const first = others.find((one) => one.role === "tenant") ?? others[0];
-  return others.length === 1 ? `${first.name} is watching.` : `${first.name} is watching (${others.length}).`;
+  return others.length === 1 ? `${isolated(first.name)} is watching.` : `${isolated(first.name)} is watching (${others.length}).`;
 }
 
 function retryIn(milliseconds, attempt) {
