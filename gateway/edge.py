@@ -79,6 +79,9 @@ async def session_of(request: web.Request, *, touch: bool = True) -> Session:
         return known
     services = request.app[SERVICES]
     secret, kind = _presented(request)
+    if request.body_exists:
+        # The body first: who sends it slowly is judged when it has come, not when it began.
+        await read_body(request)
     session = await authenticate(
         services,
         secret,
@@ -126,5 +129,8 @@ async def read_json(request: web.Request) -> dict[str, Any]:
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of a submitted form; of a repeated field, the last. Raises: InvalidInput."""
     await read_body(request)  # aiohttp parses the form from the body that it keeps
-    form = await request.post()
+    try:
+        form = await request.post()
+    except (ValueError, LookupError):  # no text, no charset that we know, or in several parts
+        raise errors.InvalidInput("body", "it is not a form") from None
     return {name: value for name, value in form.items() if isinstance(value, str)}
