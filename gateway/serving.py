@@ -7,7 +7,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Self, cast
 
 import structlog
 from aiohttp import web
@@ -92,8 +92,8 @@ class _Turned(asyncio.Protocol):
     """What a connection beyond the limit gets: its end."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+        # uvloop's transports are of no class of asyncio's.
+        cast("asyncio.Transport", transport).abort()
 
 
 class _CappedSite(web.BaseSite):
@@ -147,12 +147,13 @@ async def serve(settings: Settings) -> None:
     tls = load_tls(settings)
     file = settings.inventory_file
     inventory = Inventory.load(file) if file else Inventory(())
-    async with (
-        open_gateway(settings, inventory=inventory) as gateway,
-        listening(gateway, tls),
-    ):
-        await announce_first_start(gateway)
-        await until_told_to_stop(lambda: _reload(gateway, tls))
+    with Signals() as signals:
+        async with (
+            open_gateway(settings, inventory=inventory) as gateway,
+            listening(gateway, tls),
+        ):
+            await announce_first_start(gateway)
+            await signals.until_stop(lambda: _reload(gateway, tls))
 
 
 async def announce_first_start(gateway: Gateway) -> None:
@@ -163,26 +164,40 @@ async def announce_first_start(gateway: Gateway) -> None:
         print(f"Set up the first admin account: {base}/set-up#{invitation.secret}", flush=True)  # noqa: T201
 
 
-async def until_told_to_stop(reload: Callable[[], Awaitable[None]]) -> None:
-    """Wait for SIGTERM or SIGINT, and call `reload` at each SIGHUP meanwhile."""
-    told: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    for number in signals:
-        loop.add_signal_handler(number, told.put_nowait, number)
-    try:
-        while await told.get() is signal.SIGHUP:
-            await reload()
-    finally:
-        for number in signals:
+class Signals:
+    """What the supervisor says, noted from the moment that the block is entered."""
+
+    STOP: Final = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self._told: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in (*self.STOP, signal.SIGHUP):
+            loop.add_signal_handler(number, self._told.put_nowait, number)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (*self.STOP, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+    async def until_stop(self, reload: Callable[[], Awaitable[None]]) -> None:
+        """Wait for SIGTERM or SIGINT, and call `reload` at each SIGHUP meanwhile."""
+        while await self._told.get() not in self.STOP:
+            await reload()
 
 
 async def _reload(gateway: Gateway, tls: ssl.SSLContext) -> None:
-    """What cannot be read keeps what was there."""
-    try:
+    """Certificate and inventory, each by itself: what cannot be read keeps what was there."""
+
+    async def certificate() -> None:
         _load_certificate(tls, gateway.settings)
-        await gateway.reload_inventory()
-        log.info("gateway.reloaded")
-    except GatewayError as error:
-        log.error("gateway.reload_failed", error=str(error))
+
+    for what, read in (("certificate", certificate), ("inventory", gateway.reload_inventory)):
+        try:
+            await read()
+            log.info("gateway.reloaded", what=what)
+        except GatewayError as error:
+            log.error("gateway.reload_failed", what=what, error=str(error))

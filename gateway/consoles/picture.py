@@ -19,6 +19,7 @@ from gateway.rfb.events import (
     StartTls,
 )
 from gateway.rfb.framebuffer import Framebuffer
+from gateway.rfb.operations import Write
 from gateway.rfb.screen import Profile, Screen, Update
 from gateway.rfb.wire import Cursor
 
@@ -107,7 +108,10 @@ class Picture:
             self._big_frame = self.screen.resized(now)
         else:
             number = self.screen.painted(frame.operations, now)
-            if BIG_AREA < sum(each.rect.area for each in frame.operations):
+            # A Copy is sent as one: there is nothing to encode.
+            if BIG_AREA < sum(
+                each.rect.area for each in frame.operations if isinstance(each, Write)
+            ):
                 self._big_frame = number
 
     def _noted(self, event: Event, now: float) -> None:
