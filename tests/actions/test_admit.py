@@ -105,6 +105,15 @@ async def test_the_first_connection_comes_within_a_minute_of_the_step_up(world: 
     assert refused.value.code == "StepUpStale"
 
 
+async def test_a_ticket_is_worth_no_more_than_its_sign_in(world: World) -> None:
+    consent, olga = await world.consent(), await world.session("olga")
+    await world.grant(olga, consent)
+    ticket = await issue_ticket(world.s, olga, consent_id=consent.id, now=world.now)
+    async with world.store.unit() as unit:
+        await unit.sign_ins.end(olga.sign_in.id, world.now)  # and nothing with it
+    assert await refusal(enter(world, consent, TicketSecret(ticket))) == "SignInEnded"
+
+
 async def test_an_operator_returns_within_two_minutes_of_leaving(world: World) -> None:
     consent, olga = await world.consent(), await world.session("olga")
     admission = await world.enter(olga, consent)
@@ -113,7 +122,9 @@ async def test_an_operator_returns_within_two_minutes_of_leaving(world: World) -
     world.clock.advance(seconds=119)
     ticket = await issue_ticket(world.s, olga, consent_id=consent.id, now=world.now)
     await enter(world, consent, TicketSecret(ticket))
-    world.clock.advance(seconds=120)
+    world.clock.advance(seconds=119)
+    assert await issue_ticket(world.s, olga, consent_id=consent.id, now=world.now)
+    world.clock.advance(seconds=1)
     with pytest.raises(Refused) as refused:
         await issue_ticket(world.s, olga, consent_id=consent.id, now=world.now)
     assert refused.value.code == "StepUpStale"
@@ -132,6 +143,7 @@ async def test_a_long_connection_can_be_resumed_though_nobody_saw_it_break(world
 async def test_a_hand_off_moves_the_grant_to_a_browser(world: World) -> None:
     consent, olga = await world.consent(), await world.session("olga")
     grant = await world.grant(olga, consent)
+    world.clock.advance(seconds=10)
     secret = await issue_handoff(world.s, olga, consent_id=consent.id, now=world.now)
     handed = await redeem_handoff(
         world.s, secret, address=WORKSTATION, user_agent="Firefox", now=world.now
@@ -384,6 +396,16 @@ async def test_a_store_that_forgot_lets_nobody_stay(world: World, everybody: Eve
     assert await replace(check, consent_id="0" * 32).why_not() is EndCode.REVOKED
     assert await replace(check, grant_id="0" * 32).why_not() is EndCode.REVOKED
     assert consent.ended_at is None
+
+
+async def test_a_visit_is_to_one_console(world: World) -> None:
+    consent, other = await world.consent(), await world.consent(WEB02)
+    olga = await world.session("olga")
+    await world.enter(olga, consent)
+    await world.enter(olga, other)
+    cookie, _ = await guest(world, consent, olga)
+    with pytest.raises(NotFound):
+        await enter(world, other, VisitSecret(cookie), ELSEWHERE)
 
 
 async def test_a_strange_visit_cookie_answers_as_none(world: World) -> None:

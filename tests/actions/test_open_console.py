@@ -7,8 +7,9 @@ import pytest
 from gateway.actions.authenticate import authenticate
 from gateway.actions.open_console import Opened, open_console
 from gateway.actions.sign_in import SignedIn, sign_in
-from gateway.errors import NotSignedIn, Refused, Throttled
-from tests.actions.world import PASSWORD, WORKSTATION, World
+from gateway.actions.sign_in_and_open import sign_in_and_open
+from gateway.errors import NotFound, NotSignedIn, Refused, Throttled
+from tests.actions.world import ELSEWHERE, PASSWORD, WEB01, WORKSTATION, World
 
 
 async def _sign_in(world: World) -> SignedIn:
@@ -107,3 +108,43 @@ async def test_who_may_not_open_costs_no_password_check(world: World) -> None:
     assert refused.value.code == "ConsentExpired"
     assert world.passwords.checked == checked
     assert begun.secret
+
+
+async def _at_once(world: World, address: str = WORKSTATION) -> Opened:
+    return await sign_in_and_open(
+        world.s,
+        resource_id=WEB01.vm.resource_id,
+        name="olga",
+        password=PASSWORD,
+        code=world.code("olga"),
+        address=address,
+        user_agent="eva-gateway",
+        now=world.now,
+    )
+
+
+async def test_a_script_signs_in_and_opens_with_one_proof(world: World) -> None:
+    consent = await world.consent()
+    opened = await _at_once(world)
+    session = await authenticate(
+        world.s, opened.secret, kind="bearer", address=WORKSTATION, now=world.now
+    )
+    assert opened.grant.sign_in_id == session.sign_in.id
+    assert opened.consent == consent
+    assert [r.action for r in await world.audit()] == ["sign_in", "console.open"]
+    with pytest.raises(NotSignedIn):
+        await _at_once(world)  # the code is used up
+
+
+@pytest.mark.parametrize("consented", [True, False])
+async def test_a_script_that_may_not_open_is_signed_out_again(
+    world: World, consented: bool
+) -> None:
+    if consented:
+        await world.consent()
+    with pytest.raises((Refused, NotFound)):
+        await _at_once(world, ELSEWHERE)
+    async with world.store.reading() as unit:
+        assert not await unit.sign_ins.for_account(world.accounts["olga"].id)
+    acts = [(r.action, r.outcome) for r in await world.audit()]
+    assert acts == [("sign_in", "allowed"), ("console.open", "denied"), ("sign_out", "allowed")]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.actions.end_consent import end_consent
-from gateway.actions.queries import list_links, see_visit
+from gateway.actions.queries import consent_that_ended, list_links, see_visit
 from gateway.actions.share_console import Redeemed, Shared, redeem_link, revoke_link, share_console
 from gateway.bus import LinkRevoked
 from gateway.errors import GatewayError, InvalidInput, NotFound, Refused, Throttled
@@ -125,3 +125,18 @@ async def test_a_link_is_revoked_once(world: World) -> None:
             await revoke_link(world.s, theo.actor, link_id, now=world.now)
         answers.append(str(missing.value))
     assert len(set(answers)) == 1
+
+
+async def test_a_guest_who_was_there_learns_how_the_consent_ended(world: World) -> None:
+    consent = await world.consent()
+    link, other = await shared(world, consent), await shared(world, consent)
+    staying, cut = await join(world, link.secret), await join(world, other.secret)
+    ada = await world.session("ada")
+    await revoke_link(world.s, ada.actor, other.link.id, now=world.now)
+    assert await consent_that_ended(world.s, staying.visit, now=world.now) is None
+    world.clock.advance(minutes=1)
+    await end_consent(world.s, ada.actor, link.link.consent_id, reason="x", now=world.now)
+    ended = await consent_that_ended(world.s, staying.visit, now=world.now)
+    assert ended is not None
+    assert ended.ended_by == "ada"
+    assert await consent_that_ended(world.s, cut.visit, now=world.now) is None

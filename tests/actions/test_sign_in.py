@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -164,6 +165,14 @@ async def test_a_locked_account_is_out_at_once_and_stays_out(world: World) -> No
     world.clock.advance(seconds=31)
     with pytest.raises(NotSignedIn):
         await signed_in(world, "olga")
+
+
+async def test_a_locked_account_is_out_though_its_sign_in_was_forgotten(world: World) -> None:
+    """Locking ends the sign-ins too; should one ever be missed, the lock counts."""
+    begun = await signed_in(world, "tina")
+    async with world.store.unit() as unit:
+        await unit.accounts.update(replace(begun.account, disabled=True))
+    assert not await holds(world, begun.secret)
 
 
 async def test_use_is_noted_but_not_at_every_request(world: World) -> None:
