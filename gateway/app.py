@@ -116,6 +116,8 @@ async def open_gateway(
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(gateway.registry.run(), name="consoles")
         await gateway.registry.running()
+        # Before anybody comes in: a VM that is gone may come back as another one.
+        await end_sessions_of_missing_vms(gateway.services, clock())
         upkeep = [
             tasks.create_task(_every(SWEEP_SECONDS, gateway, _sweep), name="sweep"),
             tasks.create_task(_every(CHECKPOINT_SECONDS, gateway, _checkpoint), name="checkpoint"),
@@ -200,6 +202,8 @@ async def _every(seconds: float, gateway: Gateway, duty: Callable[[Gateway], obj
 
 async def _sweep(gateway: Gateway) -> None:
     await sweep(gateway.services, gateway.services.clock())
+    # Also what the inventory lost while no gateway ran, or while the store was out of reach.
+    await end_sessions_of_missing_vms(gateway.services, gateway.services.clock())
 
 
 async def _checkpoint(gateway: Gateway) -> None:
