@@ -134,7 +134,8 @@ def _server_name(address: ConsoleAddress, entry: Entry) -> str | None:
             check_host(entry.server_name)
         except ValueError as error:
             raise ValueError(f"server_name: {error}") from None
-    elif address.host is None and entry.pin is None:
+    elif address.host is None and (entry.ca_file is not None or entry.pin is None):
+        # A pin that stands alone asks for no name.
         raise ValueError("server_name: a socket has no host name to check the certificate for")
     return entry.server_name
 

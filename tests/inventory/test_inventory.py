@@ -144,6 +144,10 @@ def test_consoles_that_cannot_be_are_refused(text: str, why: str) -> None:
         (machine(server_name='"a"'), "server_name: means nothing"),
         (machine(server_name='"a b"', tls="true"), "server_name: 'a b' is not a host name"),
         (machine(console="vnc+unix:///a", tls="true"), "server_name: a socket has no host name"),
+        (
+            machine(console="vnc+unix:///a", ca_file='"ca.pem"', pin=f'"{"a" * 64}"'),
+            "server_name: a socket has no host name",
+        ),
         (machine(ca_file='"missing.pem"'), "ca_file: .*missing.pem is not a file"),
         (machine(password_file='"missing"'), "password_file: cannot read .*No such file"),
         (machine(password_env='"EVA_NO_SUCH"'), "password_env: EVA_NO_SUCH is not set"),
