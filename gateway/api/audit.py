@@ -17,7 +17,7 @@ from gateway.store.audit_chain import Broken
 
 
 class AuditQuery(Query):
-    before: int | None = Field(None, ge=1)  # records with a smaller `seq`
+    before: int | None = Field(None, ge=1, lt=10**18)  # records with a smaller `seq`
     limit: int = Field(100, ge=1, le=1000)
     action: str | None = Field(None, max_length=64)
     actor: str | None = Field(None, max_length=512)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +44,9 @@ COLUMNS: Final = (
     "details",
     "hash",
 )
+
+# Eighteen digits fit into every database's integers.
+_SEQ: Final = re.compile(r"[0-9]{1,18}")
 
 # What makes a spreadsheet take a cell for a formula (OWASP, CSV injection).
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -89,7 +93,7 @@ class Wanted:
             action=query.get("action", "").strip(),
             outcome=query["outcome"] if query.get("outcome") in OUTCOMES else "",
             target=query.get("target", "").strip(),
-            before=int(before) if before.isascii() and before.isdigit() else None,
+            before=int(before) if _SEQ.fullmatch(before) else None,
         )
 
     @property
