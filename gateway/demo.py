@@ -31,7 +31,7 @@ from gateway.errors import SettingsError
 from gateway.inventory import Inventory
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Actor, Role
-from gateway.serving import listening, load_tls, until_told_to_stop
+from gateway.serving import Signals, listening, load_tls
 from gateway.settings import Settings
 
 NODE: Final = "AzS-ERCS01"
@@ -68,6 +68,7 @@ async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None)
     settings = _settings(port, state_directory)
     tls = load_tls(settings)
     async with contextlib.AsyncExitStack() as stack:
+        signals = stack.enter_context(Signals())
         log = stack.enter_context((state_directory / "gateway.log").open("a", encoding="utf-8"))
         configure_logs(to=log)
         hypervisor = await stack.enter_async_context(_hypervisor())
@@ -83,7 +84,7 @@ async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None)
         if ready_file:
             _write_ready_file(ready_file, gateway, accounts, hypervisor)
             stack.callback(ready_file.unlink, missing_ok=True)
-        await _receive_visitors(gateway, accounts, hypervisor)
+        await _receive_visitors(signals, gateway, accounts, hypervisor)
 
 
 def _settings(port: int, state_directory: Path) -> Settings:
@@ -207,19 +208,22 @@ def _ready(
 
 
 async def _receive_visitors(
-    gateway: Gateway, accounts: tuple[DemoAccount, ...], hypervisor: DemoHypervisor
+    signals: Signals,
+    gateway: Gateway,
+    accounts: tuple[DemoAccount, ...],
+    hypervisor: DemoHypervisor,
 ) -> None:
     """Say what to try; on a terminal, keep showing the one-time codes of the moment."""
     console = Console()
     console.print(_welcome(gateway, accounts, hypervisor), soft_wrap=True)
     if not sys.stdout.isatty():
         sys.stdout.flush()
-        await until_told_to_stop(_nothing_to_reload)
+        await signals.until_stop(_nothing_to_reload)
         return
     with Live(_codes(accounts), console=console, auto_refresh=False) as live:
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(_tick(live, accounts), name="one-time codes")
-            await until_told_to_stop(_nothing_to_reload)
+            await signals.until_stop(_nothing_to_reload)
             ticking.cancel()
 
 
