@@ -56,6 +56,7 @@ class Act(StrEnum):
     REVOKE_LINK = "link.revoke"
     REDEEM_LINK = "link.redeem"
     READ = "admin.read"
+    TURN_AWAY = "page.refused"
     VERIFY_AUDIT = "audit.verify"
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.actions.control import ask_control, give_control
 from gateway.actions.queries import list_links
 from gateway.actions.share_console import share_console
 from gateway.actions.tickets import issue_ticket
 from gateway.edge import SERVICES, read_json, session_of
 from gateway.errors import InvalidInput
 from gateway.web.access import access_of
-from gateway.web.live import ask_control, give_control, session_behind
+from gateway.web.live import session_behind
 from gateway.web.shown import moment
 
 
@@ -38,17 +39,25 @@ async def ticket(request: web.Request) -> web.Response:
 
 async def control(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
-    access = await access_of(request, request.match_info["consent_id"])
-    body = await read_json(request)
-    if body.get("verb") == "ask":
-        ask_control(services, access)
-    elif body.get("verb") == "give":
-        give_control(services, access, str(body.get("to", "")))
-    elif body.get("verb") == "retry":
-        session_behind(services, access).retry()
+    consent_id = request.match_info["consent_id"]
+    verb, to = _control(await read_json(request))
+    if verb == "retry":
+        session_behind(services, await access_of(request, consent_id)).retry()
+        return web.json_response({})
+    session = await session_of(request)
+    if verb == "ask":
+        await ask_control(services, session, consent_id, now=services.clock())
     else:
-        raise InvalidInput("verb", "it is ask, give or retry")
+        await give_control(services, session, consent_id, to, now=services.clock())
     return web.json_response({})
+
+
+def _control(body: dict[str, Any]) -> tuple[str, str]:
+    """The verb, and to whom control is given. Raises: InvalidInput."""
+    verb = _text(body, "verb")
+    if verb not in {"ask", "give", "retry"}:
+        raise InvalidInput("verb", "it is ask, give or retry")
+    return verb, _text(body, "to")
 
 
 async def share(request: web.Request) -> web.Response:

@@ -130,17 +130,18 @@ async def session(request: web.Request) -> web.Response:
     reason = form.get("reason", "").strip()
     if form.get("scope") == "consent":
         return await _end_consent(request, services, who, consent_id, reason)
-    cut = people(view_of(services, consent_id))
-    found = await see_consent(services, who.actor, consent_id, now=services.clock())
-    home = HOME[who.actor.role]
+    cut, running = people(view_of(services, consent_id)), True
     try:
         await end_session(services, who.actor, consent_id, reason=reason, now=services.clock())
     except Refused as error:
         if error.code != "NotRunning":
             raise
-        text = f"No console session was running on {vm_name(found)}."
-        return see_other(request, home, text, "warn")
-    text = f"The console session on {vm_name(found)} has ended. {_who_was_cut(cut)}"
+        running = False
+    vm = vm_name(await _consent(services, who, request))
+    home = HOME[who.actor.role]
+    if not running:
+        return see_other(request, home, f"No console session was running on {vm}.", "warn")
+    text = f"The console session on {vm} has ended. {_who_was_cut(cut)}"
     return see_other(request, home, text)
 
 

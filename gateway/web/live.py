@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.actions.services import Services
-from gateway.errors import Conflict, NotFound, Refused
+from gateway.errors import NotFound
 
 if TYPE_CHECKING:
     from gateway.consoles.participants import Participant
     from gateway.consoles.session import ConsoleSession
     from gateway.consoles.states import SessionView
     from gateway.web.access import Access
-
-NO_CONTROL = Refused("NotInControl", "you do not control this console")
 
 
 def live_session(services: Services, consent_id: str) -> ConsoleSession | None:
@@ -33,25 +31,6 @@ def own_participants(services: Services, access: Access) -> list[str]:
     if session is None:
         return []
     return [one.id for one in session.participants() if _is_own(one, access)]
-
-
-def ask_control(services: Services, access: Access) -> None:
-    """For the viewer opened last. Raises: Refused, NotFound."""
-    own = own_participants(services, access)
-    if not own or access.part != "operator":
-        raise NO_CONTROL
-    session_behind(services, access).ask_control(own[-1])
-
-
-def give_control(services: Services, access: Access, participant_id: str) -> None:
-    """Raises: Refused, where this browser does not have it; Conflict, where the other cannot."""
-    session = session_behind(services, access)
-    if session.view().controller not in own_participants(services, access):
-        raise NO_CONTROL
-    other = next((one for one in session.view().participants if one.id == participant_id), None)
-    if other is None or not other.may_type:
-        raise Conflict("they cannot take control: they left, or they only watch")
-    session.give_control(participant_id)
 
 
 def session_behind(services: Services, access: Access) -> ConsoleSession:

@@ -11,9 +11,10 @@ import jinja2
 from aiohttp import web
 
 from gateway.actions.authenticate import Session
+from gateway.actions.turn_away import turn_away
 from gateway.assets import TEMPLATES
 from gateway.edge import SERVICES, session_of
-from gateway.errors import NotFound, NotSignedIn
+from gateway.errors import NotSignedIn
 from gateway.policy.facts import Role
 from gateway.web.csrf import form_token
 from gateway.web.flash import COOKIE, drop_cookie, said
@@ -93,7 +94,8 @@ async def page_session(request: web.Request, *roles: Role) -> Session:
     # A page that refreshes itself has nobody at the keyboard.
     session = await session_of(request, touch=REFRESH_HEADER not in request.headers)
     if roles and session.actor.role not in roles:
-        raise NotFound("there is no such page")
+        services = request.app[SERVICES]
+        await turn_away(services, session.actor, request.path, now=services.clock())
     return session
 
 

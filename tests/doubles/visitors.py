@@ -290,10 +290,16 @@ class Site:
         account = self.standing.accounts["admin"]
         return Actor(account.id, account.name, Role.ADMIN, frozenset(), HERE, "test")
 
-    async def audit(self) -> tuple[AuditRecord, ...]:
-        """Every audit record, oldest first."""
+    async def audited(self) -> int:
+        """How many audit records there are."""
         async with self.services.store.reading() as unit:
-            return tuple(reversed(await unit.audit.page(limit=100_000)))
+            return (await unit.audit.head()).seq
+
+    async def audit(self, after: int = 0) -> tuple[AuditRecord, ...]:
+        """Every audit record behind number `after`, oldest first."""
+        async with self.services.store.reading() as unit:
+            count = (await unit.audit.head()).seq - after
+            return tuple(reversed(await unit.audit.page(limit=count)))
 
     async def metrics(self) -> str:
         url = f"{self.standing.operations}/metrics"
