@@ -23,6 +23,7 @@ from gateway.settings import Settings, split_address
 log = structlog.get_logger(__name__)
 
 KEEPALIVE_SECONDS: Final = 15.0  # aiohttp's default keeps half a header waiting for an hour
+HANDSHAKE_SECONDS: Final = 10.0  # for TLS; asyncio's default keeps who says nothing for a minute
 SHUTDOWN_SECONDS: Final = 10.0
 
 
@@ -35,8 +36,12 @@ def load_tls(settings: Settings) -> ssl.SSLContext:
 
 
 def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    files = settings.certificate_file, settings.private_key_file
     try:
-        context.load_cert_chain(settings.certificate_file, settings.private_key_file)
+        # Tried where it harms nobody: a certificate with another one's key would take the place
+        # of the one in use, and nobody could connect any more.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
+        context.load_cert_chain(*files)
     except OSError as error:  # ssl.SSLError is one
         raise SettingsError(
             f"cannot use the certificate {settings.certificate_file} with the key "
@@ -120,7 +125,12 @@ class _CappedSite(web.BaseSite):
             return server() if len(server.connections) < self._most else _Turned()
 
         self._server = await asyncio.get_running_loop().create_server(
-            connect, self._host, self._port, ssl=self._ssl_context, backlog=self._backlog
+            connect,
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if self._ssl_context else None,
+            backlog=self._backlog,
         )
 
 
