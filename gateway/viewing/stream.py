@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 Admit = Callable[[web.Request, str], Awaitable[Admission]]
 
+MAX_TABS: Final = 8  # of one person on one console; a link for one is not a link for a crowd
+
 _TICKET: Final = "ticket."
 _TAB: Final = re.compile(r"tab\.([A-Za-z0-9_-]{8,64})")
 
@@ -86,8 +88,10 @@ class Stream:
             if end is not None:
                 await socket.cut(end)
             else:
-                await self._session(admission).attach(
-                    _in_tab(admission.participant, request),
+                session, participant = self._session(admission), _in_tab(admission, request)
+                _require_room(session, participant)
+                await session.attach(
+                    participant,
                     admission.rights,
                     socket,
                     still_allowed=admission.still_allowed,
@@ -129,12 +133,25 @@ async def _credentials(request: web.Request) -> Credentials:
         raise
 
 
-def _in_tab(participant: Participant, request: web.Request) -> Participant:
+def _require_room(session: ConsoleSession, participant: Participant) -> None:
+    """Raises: Refused, where the same sign-in or visit has too many viewers open."""
+    others = [one for one in session.participants() if one.id != participant.id]
+    if MAX_TABS <= sum(_same_browser(one, participant) for one in others):
+        raise Refused("TooManyTabs", "this console is open in too many of your tabs")
+
+
+def _same_browser(one: Participant, other: Participant) -> bool:
+    if other.sign_in_id is not None:
+        return one.sign_in_id == other.sign_in_id
+    return other.visit_id is not None and one.visit_id == other.visit_id
+
+
+def _in_tab(admission: Admission, request: web.Request) -> Participant:
     """Known by the name that the page gave its tab, so that the tab finds its place again."""
     for protocol in _protocols(request):
         if tab := _TAB.fullmatch(protocol):
-            return replace(participant, id=tab[1])
-    return participant
+            return replace(admission.participant, id=tab[1])
+    return admission.participant
 
 
 def _protocols(request: web.Request) -> list[str]:

@@ -113,6 +113,7 @@ class Stage:
             since=self.clock(),
             account_id=None if part is Part.GUEST else f"account-{who}",
             grant_id=f"grant-{who}" if part is Part.OPERATOR else None,
+            visit_id=f"visit-{who}" if part is Part.GUEST else None,
             link_id="link" if part is Part.GUEST else None,
         )
         await self.after_admitting()
