@@ -137,6 +137,14 @@ test("revocation blanks the screen by the close code alone", () => {
   assert.deepEqual(wants(state, NOW), { socket: false, still: false, screen: "none", input: false });
 });
 
+test("who was cut off from a session does not dial it again, but does dial the next", () => {
+  const running = { session: { ...session(), id: "s1" }, you: [] };
+  const state = live("guest", [view(running), ...CONNECTED, { type: "closed", code: CLOSE.REVOKED }, view(running)]);
+  assert.equal(wants(state, NOW).socket, false);
+  const later = next(state, view({ session: { ...session(), id: "s2" }, you: [] }), NOW);
+  assert.equal(wants(later, NOW).socket, true);
+});
+
 test("revocation then says by whom, when and why", () => {
   const state = live("operator", [...CONNECTED, view(), { type: "closed", code: CLOSE.REVOKED }, ended("revoked", "wrong machine")]);
   assert.equal(say(state).banner, "Access was ended by an administrator at 21:14 UTC.");
