@@ -16,9 +16,9 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
-from gateway.actions.authenticate import authenticate
+from gateway.actions.authenticate import authenticate_again
 from gateway.actions.queries import consent_that_ended
-from gateway.edge import SERVICES, SIGN_IN_COOKIE, client_address
+from gateway.edge import SERVICES
 from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
 from gateway.policy.consents import consent_end
 from gateway.policy.facts import EndCode
@@ -112,17 +112,10 @@ async def _judged(request: web.Request, access: Access) -> tuple[dict[str, Any],
 
 
 async def _again(request: web.Request, access: Access) -> Access:
-    """The same access, read again: the request's own cookie, nothing remembered."""
+    """The same access, read again. Raises: NotSignedIn, NotFound."""
     services = request.app[SERVICES]
     if access.session is not None:
-        await authenticate(
-            services,
-            request.cookies.get(SIGN_IN_COOKIE, ""),
-            kind="browser",
-            address=client_address(request),
-            now=services.clock(),
-            touch=False,
-        )
+        await authenticate_again(services, access.session, now=services.clock())
     return await access_of(request, access.consent.id, touch=False)
 
 
