@@ -95,11 +95,16 @@ export class Stage extends EventTarget {
   }
 
   /** Buttons that can do nothing now stay where they are and say so. */
-  #bar({ name, state }) {
+  #bar({ name, state, screen }) {
     const over = name === "expired" || state.over !== null;
+    const there = {
+      access: true,
+      session: state.session !== null || !state.known,
+      screen: screen === "live",
+      control: name === "control",
+    };
     for (const button of document.querySelectorAll("#bar [data-needs]")) {
-      const idle = over || (button.dataset.needs === "control" && name !== "control");
-      button.setAttribute("aria-disabled", String(idle));
+      button.setAttribute("aria-disabled", String(over || !there[button.dataset.needs]));
     }
   }
 

@@ -165,7 +165,7 @@ const WORDS = {
   signed_out: ({ state }) => ended(`Your sign-in ended${at(state)}. Sign in to go on.`, "You are signed out", state, ["sign_in"]),
   workstation: ({ state }) => ended("This workstation is not on the node’s workstation safelist. Ask an administrator to add its address.", "This workstation may not reach consoles", state),
   link_invalid: ({ state }) => ended("This link does not work any more. Ask whoever sent it for a new one.", "This link does not work any more", state, []),
-  vm_gone: ({ vm, state }) => ended(`${vm} was deleted or moved by its owner.`, "The machine is gone", state),
+  vm_gone: ({ vm, state }) => ({ ...ended(`${vm} was deleted or moved by its owner.`, "The machine is gone", state), more: undefined }),
   ended: ({ state }) => ended(`Access has ended${at(state)}. Nothing more is shown or sent.`, "Access has ended", state),
   not_allowed: ({ state, vm }) => ({
     banner: `You may not see ${vm}.`,
@@ -177,7 +177,8 @@ const WORDS = {
   }),
 };
 
-function ended(banner, heading, state, acts = ["back"]) {
+/** A guest has nowhere to go back to. */
+function ended(banner, heading, state, acts = state.part === "guest" ? [] : ["back"]) {
   return { banner, tone: "end", heading, text: banner, more: reason(state), acts, alarm: true };
 }
 
