@@ -195,8 +195,10 @@ class Door:
     ca_file: str | None = None
 
 
-async def watch(door: Door, started: asyncio.Barrier, seconds: float) -> Counts:
-    """Connect, wait for the others, then count for `seconds`."""
+async def watch(
+    door: Door, opened: asyncio.Event, started: asyncio.Barrier, seconds: float
+) -> Counts:
+    """Connect, say so, wait for the others, then count for `seconds`."""
     headers = {"Authorization": f"Bearer {door.token}"} if door.token else {}
     context = ssl.create_default_context(cafile=door.ca_file) if door.ca_file else None
     async with connect(
@@ -206,6 +208,7 @@ async def watch(door: Door, started: asyncio.Barrier, seconds: float) -> Counts:
         viewer = CountingViewer()
         while not viewer.counts.frames:
             await socket.send(viewer.receive(await _next(socket)))
+        opened.set()
         await started.wait()
         before = Counts(**vars(viewer.counts))
         end = time.monotonic() + seconds
@@ -240,7 +243,12 @@ async def watch_all(doors: list[Door], seconds: float) -> list[Counts]:
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(announce())
-        watching = [tasks.create_task(watch(door, started, seconds)) for door in doors]
+        watching = []
+        for door in doors:
+            # One after another, as people come; the first door may have to open the others.
+            opened = asyncio.Event()
+            watching.append(tasks.create_task(watch(door, opened, started, seconds)))
+            await opened.wait()
     return [task.result() for task in watching]
 
 
