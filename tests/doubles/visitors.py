@@ -50,6 +50,12 @@ class Answer:
     def json(self) -> Any:
         return jsons.loads(self.text)
 
+    @property
+    def timeless(self) -> str:
+        """The text without signed values and times of day, which differ from second to second."""
+        unsigned = re.sub(r"[\w-]+\.[\w-]{6}\.[\w-]{27,}", "", self.text)
+        return re.sub(r"\d\d:\d\d(:\d\d)?", "", unsigned)
+
 
 @dataclass
 class Person:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -58,6 +58,7 @@ class Scene:
     link_secret: str
     ticket: str
     handoff: str
+    secrets: dict[str, str] = field(default_factory=dict)
     sign_in_id: str | None = None
     setup_secret: str = ""
 
@@ -127,6 +128,7 @@ async def scene(site: Site, who: str, *, kind: Kind, address: str) -> Scene:
         link_secret=secrets["link"][0],
         ticket=secrets["ticket"][0],
         handoff=secrets["handoff"][0],
+        secrets={known: secret for known, (secret, _) in secrets.items()},
         sign_in_id=own.id if name is not None else None,
     )
 
