@@ -31,6 +31,8 @@ _U32: Final = struct.Struct(">I")
 _MOST_SCREENS: Final = 64
 # Work of a rect, of one of its rows, of a pixel that is painted for the first time (that its memory
 # is touched costs most), of one that moves to a framebuffer of another size, of a byte of a name.
+# It is told once it comes to so much.
+_TOLD_WORK: Final = 1_000_000
 _RECT_WORK: Final = 10_000
 _ROW_WORK: Final = 20
 _PIXEL_WORK: Final = 4
@@ -61,7 +63,7 @@ class Updates:
 
     def read(self, rects: int) -> Reading[None]:
         """Read one update of so many rects. Raises: RfbError."""
-        self._area = 0
+        self._area = work = 0
         for _ in range(rects):
             # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
             x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
@@ -79,7 +81,11 @@ class Updates:
                 break
             else:
                 yield from self._pseudo(encoding, rect)
-            yield -_RECT_WORK - _ROW_WORK * height - _PIXEL_WORK * width * height
+            work += _RECT_WORK + _ROW_WORK * height + _PIXEL_WORK * width * height
+            if _TOLD_WORK < work:
+                yield -work
+                work = 0
+        yield -work
         if self._operations:
             self._emit(FrameReceived(tuple(self._operations)))
             self._operations.clear()
