@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import uvloop
@@ -78,5 +79,8 @@ async def crowd() -> None:
 def test_beyond_the_limit_connections_are_closed_at_once(
     loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
+    complaints: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=loop) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
         runner.run(crowd())
+    assert complaints == []
