@@ -68,13 +68,18 @@ async def admit(
 ) -> Admission:
     """Decide whether `credentials` enter the console of that consent.
 
-    Raises: Refused (`NotRunning`: no operator has it open), NotFound, StoreUnavailable.
+    Raises: Refused (`NotRunning`: no operator has it open), NotFound, StoreUnavailable, Throttled
+    (20 wrong guesses a minute and address).
     """
     party = credentials.actor if isinstance(credentials, Session) else stranger(address)
-    async with (
-        deciding(s, party, Act.ENTER_CONSOLE, target=consent_id, now=now) as d,
-        d.unit() as unit,
-    ):
+    async with deciding(s, party, Act.ENTER_CONSOLE, target=consent_id, now=now) as d:
+        if not isinstance(credentials, Session):
+            s.misses.check(address, now)
+        return await _admit(s, d, credentials, consent_id)
+
+
+async def _admit(s: Services, d: Decision, credentials: Credentials, consent_id: str) -> Admission:
+    async with d.unit() as unit:
         match credentials:
             case TicketSecret(secret):
                 return await _admit_operator(s, d, unit, secret, consent_id)
@@ -138,7 +143,10 @@ async def _admit_watcher(
 async def _admit_guest(
     s: Services, d: Decision, unit: Unit, secret: str, consent_id: str
 ) -> Admission:
-    visit = d.found(await unit.visits.by_digest(digest_of(secret)), NO_SUCH_LINK)
+    visit = await unit.visits.by_digest(digest_of(secret))
+    if visit is None:
+        s.misses.missed(d.party.address, d.now)
+    visit = d.found(visit, NO_SUCH_LINK)
     d.party = Party(visit.name, Part.GUEST.value, d.party.address)
     link = d.found(await unit.links.get(visit.link_id), NO_SUCH_LINK)
     consent = d.found(await unit.consents.get(visit.consent_id), NO_SUCH_LINK)

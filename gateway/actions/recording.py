@@ -16,7 +16,7 @@ from typing import NoReturn, TypeVar
 from gateway.actions.services import Services
 from gateway.bus import Fact
 from gateway.consoles.participants import End
-from gateway.errors import GatewayError, NotFound, Refused, StoreUnavailable
+from gateway.errors import GatewayError, NotFound, Refused, StoreUnavailable, Throttled
 from gateway.policy.facts import Actor
 from gateway.policy.verdict import Deny, Verdict
 from gateway.store import AuditEntry, Unit
@@ -90,7 +90,7 @@ class Decision:
         self.party = party
         self.target = target
         self.now = now
-        self._act = act
+        self.act = act
         self._details: dict[str, Detail] = {}
         self._facts: list[Fact] = []
         self._left: list[tuple[str, End]] = []
@@ -162,7 +162,7 @@ class Decision:
                 actor=party.name,
                 role=str(party.role),
                 address=party.address,
-                action=self._act.value,
+                action=self.act.value,
                 target=self.target,
                 outcome="allowed" if refusal is None else "denied",
                 code=refusal.code if refusal else "",
@@ -190,9 +190,19 @@ async def deciding(
     except StoreUnavailable:
         raise
     except GatewayError as refusal:
-        if not decision.recorded:
+        if not decision.recorded and _worth_recording(decision, s, refusal):
             async with s.store.unit() as unit:
                 await decision.record(unit, refusal)
         raise
     assert decision.recorded, "an action without a unit of work"
     decision.tell()
+
+
+def _worth_recording(decision: Decision, s: Services, refusal: GatewayError) -> bool:
+    """Everything but the bulk of a flood, which is counted."""
+    if not isinstance(refusal, Throttled):
+        return True
+    left_out = s.floods.left_out(decision.party.address, decision.act.value, decision.now)
+    if left_out:
+        decision.note(left_out=left_out)
+    return left_out is not None

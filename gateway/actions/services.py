@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from gateway.actions.floods import Floods
 from gateway.bus import Bus
 from gateway.consoles.registry import Registry
 from gateway.identity import Identity
@@ -49,6 +50,7 @@ class Services:
     public_base: str  # scheme://host[:port], what links given to people begin with
     clock: Callable[[], datetime]  # aware UTC
     checkpoint: Callable[[], Checkpoint | None]  # the newest audit head kept outside the store
+    floods: Floods = field(default_factory=Floods)
 
     def vm(self, resource_id: str) -> Vm | None:
         """The VM with that resource id, or None when the inventory does not know it."""

@@ -21,6 +21,7 @@ from gateway.actions.tickets import issue_handoff, issue_ticket, redeem_handoff
 from gateway.actions.workstations import revoke_workstation
 from gateway.consoles.participants import Part, Rights
 from gateway.errors import GatewayError, NotFound, Refused
+from gateway.identity.throttle import Misses
 from gateway.policy.facts import Consent, EndCode
 from tests.actions.world import CONTOSO, ELSEWHERE, NODE, WEB01, WEB02, WORKSTATION, World, machine
 
@@ -205,9 +206,11 @@ async def test_no_secret_fits_another_slot(world: World) -> None:
     }
     once = await secrets()
     for kind, secret in once.items():
+        world.s = replace(world.s, misses=Misses())  # so many wrong guesses would be throttled
         fits = [slot for slot, use in slots.items() if await refusal(use(secret)) == "ok"]
         # A wrong slot may use a one-use secret up; then it fits nowhere at all.
         assert set(fits) <= {kind}, kind
+    world.s = replace(world.s, misses=Misses())
     assert await refusal(slots["visit"](once["visit"])) == "ok"
     assert await refusal(slots["cookie"](once["cookie"])) == "ok"
 

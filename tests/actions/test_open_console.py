@@ -92,7 +92,8 @@ async def test_the_step_up_is_throttled_as_the_sign_in_is(world: World) -> None:
             outcomes.append(error.code)
     assert outcomes[-1] == "TooManyRequests"
     denied = [r for r in await world.audit() if r.action == "console.open"]
-    assert [r.code for r in denied] == outcomes
+    judged = [code for code in outcomes if code != "TooManyRequests"]
+    assert [r.code for r in denied] == [*judged, "TooManyRequests"]
 
 
 async def test_who_may_not_open_costs_no_password_check(world: World) -> None:

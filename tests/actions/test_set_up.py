@@ -141,7 +141,7 @@ async def test_guessing_links_is_throttled_and_recorded(world: World) -> None:
             await look(world, f"guess {number}")
         codes.append(refused.value.code)
     assert codes == ["NotFound"] * 20 + ["TooManyRequests"] * 2
-    assert [r.code for r in await world.audit()] == codes
+    assert [r.code for r in await world.audit()] == codes[:21]
     invited = await new(world, "tom", Role.TENANT)
     other_address = await look_up_setup_link(
         world.s, invited.secret, address="10.0.0.99", now=world.now
