@@ -7,7 +7,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import structlog
 from aiohttp import web
@@ -16,6 +16,7 @@ from gateway.actions.accounts import first_start
 from gateway.app import Gateway, create_app, open_gateway
 from gateway.errors import GatewayError, SettingsError
 from gateway.inventory import Inventory
+from gateway.listener import CappedSite, connections_that_fit
 from gateway.operations.health import operations_app
 from gateway.operations.logs import configure_logs
 from gateway.settings import Settings, split_address
@@ -53,6 +54,7 @@ def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
 async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None]:
     """Serve `gateway` on both listeners until the block ends. Raises: SettingsError."""
     settings = gateway.settings
+    most = connections_that_fit(settings.max_connections)
     app = create_app(gateway)
 
     async def drain(_app: web.Application) -> None:
@@ -72,8 +74,8 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None
         keepalive_timeout=KEEPALIVE_SECONDS,
     )
     try:
-        await _listen(operations, settings.operations_listen, None, settings.max_connections)
-        await _listen(main, settings.listen, tls, settings.max_connections)
+        await _listen(operations, settings.operations_listen, None, most)
+        await _listen(main, settings.listen, tls, most)
         log.info("gateway.serving", base=settings.public_base, node=settings.node)
         yield
     finally:
@@ -88,50 +90,11 @@ async def _listen(
     await runner.setup()
     host, port = split_address(address)
     try:
-        await _CappedSite(runner, host, port, tls, most).start()
+        await CappedSite(
+            runner, host, port, tls, most=most, handshake_seconds=HANDSHAKE_SECONDS
+        ).start()
     except OSError as error:
         raise SettingsError(f"cannot listen on {address}: {error.strerror}") from None
-
-
-class _Turned(asyncio.Protocol):
-    """What a connection beyond the limit gets: its end."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are of no class of asyncio's.
-        cast("asyncio.Transport", transport).abort()
-
-
-class _CappedSite(web.BaseSite):
-    """A TCP site that keeps at most `most` connections, well below the limit on descriptors."""
-
-    def __init__(
-        self, runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None, most: int
-    ) -> None:
-        super().__init__(runner, ssl_context=tls)
-        self._host, self._port, self._most = host, port, most
-
-    @property
-    def name(self) -> str:
-        scheme = "https" if self._ssl_context else "http"
-        return f"{scheme}://{self._host}:{self._port}"
-
-    async def start(self) -> None:
-        """Begin to listen. Raises: OSError."""
-        await super().start()
-        server = self._runner.server
-        assert server is not None
-
-        def connect() -> asyncio.BaseProtocol:
-            return server() if len(server.connections) < self._most else _Turned()
-
-        self._server = await asyncio.get_running_loop().create_server(
-            connect,
-            self._host,
-            self._port,
-            ssl=self._ssl_context,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if self._ssl_context else None,
-            backlog=self._backlog,
-        )
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -86,7 +86,10 @@ class Settings(BaseSettings):
         description="How long a console waits for its operator to come back before it closes.",
     )
     max_connections: int = Field(
-        4096, ge=16, description="Connections served at once; more are closed at accept."
+        4096,
+        ge=16,
+        description="Connections served at once; more are closed at accept. Lowered, with a "
+        "warning, where the limit on open files leaves no room for so many and 128 more.",
     )
     log_format: Literal["json", "text"] = Field("json", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

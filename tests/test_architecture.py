@@ -21,7 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"actions"}),
     frozenset({"store", "identity", "inventory", "consoles", "backends", "guests", "bus"}),
     frozenset({"policy", "rfb", "recovery"}),
-    frozenset({"errors", "settings", "assets", "certificates"}),
+    frozenset({"errors", "settings", "assets", "certificates", "listener"}),
 )
 # What any room may import: it holds no behaviour of ours beyond itself.
 GROUND = frozenset({"errors"})
