@@ -81,15 +81,20 @@ class Link:
             delay = self._delay(error)
             self._host.became(self._state(error, delay))
             log.info("link.waits", why=error.code, delay=round(delay, 1), attempt=self._attempt)
-            try:
-                async with asyncio.timeout(delay):
-                    await self._waiting.wait()
-            except TimeoutError:
-                pass
-            self._waiting.clear()
+            await self._wait(min(delay, self._floor(error)), delay)
+
+    async def _wait(self, least: float, most: float) -> None:
+        """For `most` seconds; where somebody asks for a retry, no more than `least`."""
+        await asyncio.sleep(least)
+        try:
+            async with asyncio.timeout(most - least):
+                await self._waiting.wait()
+        except TimeoutError:
+            pass
+        self._waiting.clear()
 
     def retry(self) -> None:
-        """Dial now rather than later."""
+        """Dial as soon as the kind of failure allows rather than later."""
         if self._upstream is None:
             self._waiting.set()
 
@@ -185,6 +190,16 @@ class Link:
                 # Jitter, so that a node's sessions do not all dial in the same moment.
                 delay = random.uniform(most / 2, most)  # noqa: S311 - no secret
                 return max(delay, timing.refused) if isinstance(error, UpstreamRefused) else delay
+
+    def _floor(self, error: UpstreamError | RfbError) -> float:
+        """Seconds that must pass before the next dial, whoever asks for it."""
+        match error:
+            case UpstreamTaken():
+                return self._timing.taken
+            case UpstreamRefused():
+                return self._timing.refused
+            case _:
+                return self._timing.first_retry
 
     def _state(self, error: UpstreamError | RfbError, delay: float) -> ConsoleState:
         retry_at = self._clock() + timedelta(seconds=delay)

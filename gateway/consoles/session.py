@@ -197,7 +197,7 @@ class ConsoleSession:
         return self._arbiter.controller == participant_id
 
     def retry(self) -> None:
-        """Dial now rather than later."""
+        """Dial as soon as the kind of failure allows rather than later."""
         self._link.retry()
 
     # Ends

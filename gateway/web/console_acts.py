@@ -12,7 +12,7 @@ from gateway.actions.queries import list_links
 from gateway.actions.share_console import share_console
 from gateway.actions.tickets import issue_ticket
 from gateway.edge import SERVICES, read_json, session_of
-from gateway.errors import InvalidInput
+from gateway.errors import InvalidInput, Refused
 from gateway.web.access import access_of
 from gateway.web.live import session_behind
 from gateway.web.shown import moment
@@ -42,7 +42,10 @@ async def control(request: web.Request) -> web.Response:
     consent_id = request.match_info["consent_id"]
     verb, to = _control(await read_json(request))
     if verb == "retry":
-        session_behind(services, await access_of(request, consent_id)).retry()
+        access = await access_of(request, consent_id)
+        if access.visit is not None:
+            raise Refused("WatchingOnly", "a guest only watches")
+        session_behind(services, access).retry()
         return web.json_response({})
     session = await session_of(request)
     if verb == "ask":

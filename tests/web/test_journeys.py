@@ -125,6 +125,23 @@ async def test_a_guest_joins_by_a_link_and_sees_only_that_screen(site: Site) -> 
     assert "This link is full" in await full.text()
 
 
+async def test_a_guest_lets_nobody_dial_the_hypervisor(site: Site) -> None:
+    consent = await site.world.consent()
+    olga = await site.world.session("olga")
+    await site.world.enter(olga, consent)
+    shared = await share_console(
+        site.world.s, olga.actor, consent.id, label="Dana", capacity=1, now=site.world.now
+    )
+    guest = site.browser()
+    await guest.post("/join", {"secret": shared.secret, "name": "Dana"})
+    screen = f"/shared/{consent.id}"
+    refused = await guest.post(
+        f"/consoles/{consent.id}/control", page=screen, json={"verb": "retry"}
+    )
+    assert refused.status == 403
+    assert "WatchingOnly" in await refused.text()
+
+
 async def test_every_dead_link_reads_the_same(site: Site) -> None:
     answers = set()
     for secret in ("", "unknown", "x" * 43):

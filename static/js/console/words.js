@@ -33,7 +33,9 @@ const ROLE_WORDS = { operator: "operator", tenant: "tenant", admin: "administrat
  * @returns {Words}
  */
 export function words(name, state, facts, now) {
-  return (WORDS[name] ?? WORDS.not_allowed)({ state, ...facts, vm: isolated(facts.vm), now });
+  const said = (WORDS[name] ?? WORDS.not_allowed)({ state, ...facts, vm: isolated(facts.vm), now });
+  // The gateway lets no guest dial the hypervisor.
+  return facts.part === "guest" ? { ...said, acts: said.acts?.filter((act) => act !== "redial") } : said;
 }
 
 /** A name in the middle of a sentence: isolated (U+2068, U+2069), so that it turns nothing around. */

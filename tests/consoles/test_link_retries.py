@@ -1,0 +1,72 @@
+"""Who asks for a retry is heard, but no hypervisor is dialled more often than it bears."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.consoles.link import Link, Timing
+from gateway.consoles.ports import Progress, Upstream
+from gateway.consoles.states import ConsoleState
+from gateway.errors import MachineOff, UpstreamError, UpstreamRefused, UpstreamTaken
+from gateway.rfb.client import ClientConnection
+from gateway.rfb.events import Event
+
+
+class Onlooker:
+    """A host to whom nothing matters."""
+
+    def became(self, state: ConsoleState) -> None: ...
+
+    def opened(self, connection: ClientConnection) -> None: ...
+
+    def lost(self) -> None: ...
+
+    def happened(self, events: Sequence[Event]) -> bool:
+        return bool(events)
+
+
+@pytest.mark.parametrize(
+    ("error", "least"),
+    [
+        (UpstreamTaken("taken"), 0.2),
+        (UpstreamRefused("wrong password"), 0.15),
+        (UpstreamError("gone"), 0.05),
+        (MachineOff("off"), 0.05),
+    ],
+    ids=lambda value: getattr(value, "code", ""),
+)
+async def test_whoever_asks_for_retries_cannot_shorten_the_least_wait(
+    error: UpstreamError, least: float
+) -> None:
+    timing = Timing(first_retry=0.05, last_retry=60, off=60, taken=0.2, refused=0.15)
+    dialled: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def dial(_: Progress) -> Upstream:
+        dialled.append(loop.time())
+        raise error
+
+    link = Link(dial, Onlooker(), lambda: datetime.now(UTC), timing)
+    running = asyncio.create_task(link.run())
+    try:
+        async with asyncio.timeout(5):
+            while len(dialled) < 4:
+                link.retry()
+                await asyncio.sleep(0.001)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    pauses = [after - before for before, after in itertools.pairwise(dialled)]
+    # Not much later either: a retry is worth its click.
+    assert all(least - 0.005 <= pause < least + 0.2 for pause in pauses)
+
+
+def test_the_least_waits_are_those_that_hypervisors_bear() -> None:
+    timing = Timing()
+    assert 60 / timing.taken <= 3
+    assert (timing.refused, timing.first_retry) == (10, 1)
