@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -13,9 +14,11 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from gateway.actions.authenticate import authenticate_again
 from gateway.actions.queries import audit_page
 from gateway.actions.verify_audit import verify_audit
 from gateway.edge import SERVICES
+from gateway.errors import NotSignedIn, Refused
 from gateway.policy.facts import Role
 from gateway.store import AuditRecord
 from gateway.store.audit_chain import Intact
@@ -28,6 +31,7 @@ HERE: Final = "/admin/audit"
 PAGE: Final = 50
 EXPORT_PAGE: Final = 500
 EXPORT_LIMIT: Final = 100_000
+WRITE_SECONDS: Final = 10.0
 
 OUTCOMES: Final = {"": "All", "allowed": "Allowed", "denied": "Denied"}
 COLUMNS: Final = (
@@ -158,9 +162,9 @@ async def verify(request: web.Request) -> web.Response:
 async def export(request: web.Request) -> web.StreamResponse:
     """The records that match, newest first, streamed page by page."""
     services = request.app[SERVICES]
-    actor = (await page_session(request, Role.ADMIN)).actor
+    session = await page_session(request, Role.ADMIN)
     wanted = Wanted.of(request.query)
-    found = await audit_page(services, actor, limit=EXPORT_PAGE, filters=wanted.filters)
+    found = await audit_page(services, session.actor, limit=EXPORT_PAGE, filters=wanted.filters)
     name = f"audit-{services.node}-{services.clock():%Y%m%dT%H%M%SZ}.csv"
     response = web.StreamResponse(
         headers={
@@ -169,16 +173,33 @@ async def export(request: web.Request) -> web.StreamResponse:
         }
     )
     await response.prepare(request)
-    await response.write(csv_lines([COLUMNS]))
-    written = 0
-    while found and written < EXPORT_LIMIT:
-        await response.write(csv_lines(_cells(record) for record in found))
-        written += len(found)
-        found = await audit_page(
-            services, actor, before=found[-1].seq, limit=EXPORT_PAGE, filters=wanted.filters
-        )
-    await response.write_eof()
+    try:
+        await _write(response, csv_lines([COLUMNS]))
+        written = 0
+        while found and written < EXPORT_LIMIT:
+            await _write(response, csv_lines(_cells(record) for record in found))
+            written += len(found)
+            # Who reads slowly is judged again: the sign-in or the role may be gone meanwhile.
+            session = await authenticate_again(services, session, now=services.clock())
+            found = await audit_page(
+                services,
+                session.actor,
+                before=found[-1].seq,
+                limit=EXPORT_PAGE,
+                filters=wanted.filters,
+            )
+        await response.write_eof()
+    except (NotSignedIn, Refused, TimeoutError):
+        # Cut off, so that no browser takes what it has for the whole table.
+        if request.transport is not None:
+            request.transport.abort()
     return response
+
+
+async def _write(response: web.StreamResponse, lines: bytes) -> None:
+    """Raises: TimeoutError where the reader takes nothing for `WRITE_SECONDS`."""
+    async with asyncio.timeout(WRITE_SECONDS):
+        await response.write(lines)
 
 
 def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+from typing import Any
 
 import pytest
+from aiohttp import ClientError, web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.web import audit
 from gateway.web.audit import FORMULA_STARTS, csv_lines, harmless
 from tests.web.conftest import Site
 
@@ -34,6 +38,44 @@ async def test_the_download_holds_every_record_that_matches(site: Site) -> None:
     rows = list(csv.DictReader(io.StringIO(await response.text(), newline="")))
     assert [row["outcome"] for row in rows] == ["denied"]
     assert rows[0]["actor"] == "'=cmd()"
+
+
+async def test_a_download_ends_with_the_sign_in(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "EXPORT_PAGE", 1)
+    ada = await site.signed_in("ada")
+    await ada.post("/admin/audit/verify", page="/admin/audit")
+    assert (await ada.get("/admin/audit.csv")).status == 200
+    write, pages = audit._write, []
+
+    async def sign_out_meanwhile(response: web.StreamResponse, lines: bytes) -> None:
+        pages.append(lines)
+        await write(response, lines)
+        if len(pages) == 2:
+            async with site.world.store.unit() as unit:
+                for one in await unit.sign_ins.list(site.world.now):
+                    await unit.sign_ins.end(one.id, site.world.now)
+
+    monkeypatch.setattr(audit, "_write", sign_out_meanwhile)
+    with pytest.raises(ClientError):
+        await ada.get("/admin/audit.csv")
+    assert len(pages) == 2
+
+
+async def test_a_reader_who_takes_nothing_is_cut(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await site.signed_in("ada")
+
+    async def stuck(_response: web.StreamResponse, _lines: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(audit, "WRITE_SECONDS", 0.1)
+    monkeypatch.setattr(web.StreamResponse, "write", stuck)
+    async with asyncio.timeout(3):
+        with pytest.raises(ClientError):
+            await ada.get("/admin/audit.csv")
 
 
 @pytest.mark.parametrize("before", ["9" * 18, "9" * 30, "9" * 5000, "-1", "one"])
