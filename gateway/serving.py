@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 KEEPALIVE_SECONDS: Final = 15.0  # aiohttp's default keeps half a header waiting for an hour
 HANDSHAKE_SECONDS: Final = 10.0  # for TLS; asyncio's default keeps who says nothing for a minute
+LINGER_SECONDS: Final = 3.0  # for the rest of a body that was answered before it had all come
 SHUTDOWN_SECONDS: Final = 10.0
 
 
@@ -65,6 +66,7 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None
         app,
         access_log=None,
         keepalive_timeout=KEEPALIVE_SECONDS,
+        lingering_time=LINGER_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
         handler_cancellation=True,
     )

@@ -42,7 +42,7 @@ class Socket:
             protocols=PROTOCOLS,
             heartbeat=HEARTBEAT,
             compress=False,
-            max_msg_size=MAX_MESSAGE,
+            max_msg_size=MAX_MESSAGE + 1,  # aiohttp refuses what reaches it
             autoping=False,  # so that pings count against the viewer's allowance
             autoclose=False,  # so that a viewer who left is noticed at once
         )
