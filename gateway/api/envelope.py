@@ -24,6 +24,10 @@ PREFIX: Final = "/api/"
 _MESSAGES: Final = {
     HTTPStatus.NOT_FOUND: ("NotFound", "there is no such resource in this API"),
     HTTPStatus.METHOD_NOT_ALLOWED: ("MethodNotAllowed", "this resource does not take that method"),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
+        "UnsupportedMediaType",
+        "the body must be of the type application/json",
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("InvalidInput", "body: it is too large"),
 }
 
@@ -41,6 +45,9 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        # A form of a foreign page can send text, but no JSON, without being asked first (CORS).
+        if request.body_exists and request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType
         return await handler(request)
     except GatewayError as error:
         return _refusal(error)

@@ -50,6 +50,8 @@ class Caller:
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **more: Any
     ) -> ClientResponse:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if "data" in more:
+            headers["Content-Type"] = "application/json"
         headers |= more.pop("headers", {})
         if body is not None:
             more["json"] = body

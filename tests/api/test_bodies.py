@@ -57,6 +57,30 @@ async def test_a_password_of_a_wrong_length_is_not_repeated(call: Caller) -> Non
     assert "hush" not in message
 
 
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "json"]
+)
+async def test_a_body_of_another_type_is_refused(kind: str, call: Caller) -> None:
+    sent = json.dumps(SIGN_IN).encode()
+    answer = await call("POST", "sign-ins", data=sent, headers={"Content-Type": kind})
+    assert answer.status == 415
+    assert (await answer.json())["error"]["code"] == "UnsupportedMediaType"
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", "Application/JSON"]
+)
+async def test_json_is_json_however_it_is_written(kind: str, call: Caller) -> None:
+    sent = json.dumps(SIGN_IN).encode()
+    answer = await call("POST", "sign-ins", data=sent, headers={"Content-Type": kind})
+    assert answer.status != 415
+
+
+async def test_without_a_body_no_type_is_asked_for(call: Caller) -> None:
+    answer = await call("DELETE", "consents/nope", token=await call.token("tina"))
+    assert answer.status == 404
+
+
 async def test_a_body_beyond_the_cap_is_refused(call: Caller) -> None:
     sent = json.dumps(SIGN_IN | {"padding": "x" * edge.MAX_BODY}).encode()
     assert "larger" in await refusal(await call("POST", "sign-ins", data=sent))
@@ -68,8 +92,8 @@ async def test_a_body_that_never_ends_is_not_waited_for(
     monkeypatch.setattr(edge, "BODY_SECONDS", 0.2)
     host, port = call.client.host, call.client.port
     reader, writer = await asyncio.open_connection(host, port)
-    head = b"POST /api/v1/sign-ins HTTP/1.1\r\nHost: gateway\r\nContent-Length: 100\r\n\r\n"
-    writer.write(head + b'{"user":')
+    head = b"POST /api/v1/sign-ins HTTP/1.1\r\nHost: gateway\r\nContent-Length: 100\r\n"
+    writer.write(head + b'Content-Type: application/json\r\n\r\n{"user":')
     async with asyncio.timeout(5):
         status = await reader.readline()
     writer.close()
