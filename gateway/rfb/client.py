@@ -197,6 +197,7 @@ class ClientConnection:
         self._send(outgoing.set_pixel_format(RGBX))
         self._send(outgoing.set_encodings(self._offer))
         self.request_update(incremental=False)
+        yield from self._updates.settle()
 
     def _message(self) -> Reading[None]:
         # RFC 6143 §7.6: a message begins with its type.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from gateway.errors import RfbError
 from gateway.rfb.wire import MAX_PIXELS, MAX_SIDE, Rect
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
+_BAND: Final = 256 * 1024
 
 
 class Framebuffer:
@@ -49,11 +51,33 @@ class Framebuffer:
 
     def resize(self, width: int, height: int) -> None:
         """Take a new size; what both sizes share keeps its pixels, the rest is black."""
+        for _ in self.resizing(width, height):
+            pass
+
+    def resizing(self, width: int, height: int) -> Iterator[int]:
+        """`resize` in steps, of so many pixels each. The old pixels stay until the last one."""
         check_size(width, height)
-        old = self.pixels
-        self.pixels = np.zeros((height, width, 4), np.uint8)
-        shared_height, shared_width = min(height, old.shape[0]), min(width, old.shape[1])
-        self.pixels[:shared_height, :shared_width] = old[:shared_height, :shared_width]
+        old, new = self.pixels, np.empty((height, width, 4), np.uint8)
+        shared = min(width, old.shape[1])
+        for band in _bands(new):
+            new[band] = 0
+            # What the old one does not have is an empty slice of it.
+            rows = old[band, :shared]
+            new[band.start : band.start + len(rows), :shared] = rows
+            yield new[band].size // 4
+        self.pixels = new
+
+    def settling(self) -> Iterator[int]:
+        """Take the memory, in steps of so many pixels each; the first painting would, at once."""
+        for band in _bands(self.pixels):
+            self.pixels[band] = 0
+            yield self.pixels[band].size // 4
+
+
+def _bands(pixels: Pixels) -> Iterator[slice]:
+    height, width, _ = pixels.shape
+    rows = max(1, _BAND // width)
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 def check_size(width: int, height: int) -> None:

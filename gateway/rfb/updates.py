@@ -29,14 +29,13 @@ _RECT_HEADER: Final = struct.Struct(">HHHHi")
 _U32: Final = struct.Struct(">I")
 # No server paints its screen so often in one update; beside that, it may paint a largest one once.
 _MOST_SCREENS: Final = 64
-# Work of a rect, of one of its rows, of a pixel that is painted for the first time (that its memory
-# is touched costs most), of one that moves to a framebuffer of another size, of a byte of a name.
-# It is told once it comes to so much.
+# Work of a rect, of one of its rows, of a pixel, of a pixel in memory that was never touched, of a
+# byte of a name. It is told once it comes to so much.
 _TOLD_WORK: Final = 1_000_000
 _RECT_WORK: Final = 10_000
-_ROW_WORK: Final = 20
-_PIXEL_WORK: Final = 4
-_RESIZED_PIXEL_WORK: Final = 8
+_ROW_WORK: Final = 40
+_PIXEL_WORK: Final = 2
+_NEW_PIXEL_WORK: Final = 20
 _NAME_BYTE_WORK: Final = 100
 
 
@@ -60,6 +59,11 @@ class Updates:
             Encoding.TIGHT: TightDecoder().decode,
             Encoding.ZRLE: ZrleDecoder().decode,
         }
+
+    def settle(self) -> Reading[None]:
+        """Take the framebuffer's memory before anything is painted; it asks for no bytes."""
+        for pixels in self.framebuffer.settling():
+            yield -_NEW_PIXEL_WORK * pixels
 
     def read(self, rects: int) -> Reading[None]:
         """Read one update of so many rects. Raises: RfbError."""
@@ -133,13 +137,13 @@ class Updates:
     def _resize(self, width: int, height: int) -> Reading[None]:
         if (width, height) == (self.framebuffer.width, self.framebuffer.height):
             return
-        self.framebuffer.resize(width, height)
+        for pixels in self.framebuffer.resizing(width, height):
+            yield -_NEW_PIXEL_WORK * pixels
         self._count(self._words.size)
         self._words = as_words(self.framebuffer.pixels)
         # What was painted before lies in the old size; after a resize everything is owed anyway.
         self._operations.clear()
         self._emit(Resized(width, height))
-        yield -_RESIZED_PIXEL_WORK * self._words.size
 
     def _rename(self) -> Reading[None]:
         # rfbproto, DesktopName: U32 length, then UTF-8.

@@ -9,6 +9,9 @@ from gateway.rfb.encodings.words import USED, WORD, words
 from gateway.rfb.reader import Reading
 from gateway.rfb.wire import MAX_CURSOR_SIDE, Cursor, Rect
 
+# Work of a cursor, and of each of its pixels.
+_WORK = 40_000
+_PIXEL_WORK = 20
 _OPAQUE = np.uint32(0xFF000000)
 
 
@@ -24,4 +27,5 @@ def decode_cursor(rect: Rect) -> Reading[Cursor | None]:
     rows = np.frombuffer((yield (width + 7) // 8 * height), np.uint8).reshape(height, -1)
     mask = np.unpackbits(rows, axis=1, count=width)
     rgba = (((colours & USED) | _OPAQUE) * mask).astype(WORD)
+    yield -_WORK - _PIXEL_WORK * rect.area
     return Cursor(width, height, min(rect.x, width - 1), min(rect.y, height - 1), rgba.tobytes())

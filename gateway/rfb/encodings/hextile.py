@@ -18,7 +18,7 @@ _MASK: Final = int(USED)
 # of these are painted without a pause.
 _TILE_WORK: Final = 6_000
 _AT_ONCE_WORK: Final = 60
-_ONE_WORK: Final = 800
+_ONE_WORK: Final = 1_500
 _GROUP: Final = 4096
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
