@@ -27,9 +27,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
+def rows_to_begin_with(template: Path) -> Path:
+    """The database that a test gets a copy of; a module whose tests begin elsewhere has its own."""
+    return template
+
+
+@pytest.fixture
+async def store(rows_to_begin_with: Path, tmp_path: Path) -> AsyncIterator[Store]:
     path = tmp_path / "eva.sqlite3"
-    shutil.copy(template, path)
+    shutil.copy(rows_to_begin_with, path)
     opened = await Store.open(f"sqlite:///{path}")
     yield opened
     await opened.close()

@@ -5,8 +5,11 @@ The table has no unasserted cell. A foreign thing answers as a missing one does.
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +36,7 @@ from gateway.actions.verify_audit import verify_audit
 from gateway.actions.workstations import grant_workstation, revoke_workstation
 from gateway.errors import GatewayError, NotFound
 from gateway.policy.facts import Consent, Role
+from gateway.store import Store
 from tests.actions.world import (
     CONTOSO,
     ELSEWHERE,
@@ -82,25 +86,54 @@ class Scene:
 Act = Callable[[Scene], Awaitable[object]]
 
 
-async def scene(world: World, principal: str) -> Scene:
-    consent = await world.consent()
-    olga = await world.session("olga")
+@dataclass(frozen=True)
+class Played:
+    """The rows of a world where all this has happened, and whom it happened to."""
+
+    path: Path
+    olga: Session
+    consent: Consent
+    link_id: str
+
+
+async def _play(template: Path, path: Path) -> Played:
+    shutil.copy(template, path)
+    store = await Store.open(f"sqlite:///{path}")
+    world = World(store)
+    await world.load()
+    consent, olga = await world.consent(), await world.session("olga")
     await world.enter(olga, consent)
     shared = await share_console(
         world.s, olga.actor, consent.id, label="", capacity=2, now=world.now
     )
+    await store.close()
+    return Played(path, olga, consent, shared.link.id)
+
+
+@pytest.fixture(scope="module")
+def played(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Made once: every cell of the table begins here."""
+    return asyncio.run(_play(template, tmp_path_factory.mktemp("played") / "eva.sqlite3"))
+
+
+@pytest.fixture
+def rows_to_begin_with(played: Played) -> Path:
+    return played.path
+
+
+async def scene(world: World, played: Played, principal: str) -> Scene:
     if principal.endswith("too late"):
         world.clock.advance(hours=8)
     services = world.s
     if principal == "operator of another node":
         services = replace(world.s, node="AzS-ERCS02")
     if principal == "operator":
-        who = olga
+        who = played.olga
     else:
         name = NAMES.get(principal, "oscar")
         address = ELSEWHERE if principal == "operator elsewhere" else WORKSTATION
         who = await world.session(name, address)
-    return Scene(world, services, who, consent, shared.link.id)
+    return Scene(world, services, who, played.consent, played.link_id)
 
 
 def open_now(x: Scene) -> Awaitable[object]:
@@ -300,8 +333,10 @@ def test_the_table_asks_every_action() -> None:
 
 @pytest.mark.parametrize(("action", "principal", "expected"), CELLS)
 @pytest.mark.rule(7)
-async def test_who_may_do_what(world: World, action: str, principal: str, expected: str) -> None:
-    x = await scene(world, principal)
+async def test_who_may_do_what(
+    world: World, played: Played, action: str, principal: str, expected: str
+) -> None:
+    x = await scene(world, played, principal)
     before, rows = await world.audit(), await world.rows()
     if action == "end a sign-in":
         await world.session("tina")  # so that the rows below already hold one like it
@@ -320,8 +355,10 @@ async def test_who_may_do_what(world: World, action: str, principal: str, expect
 @pytest.mark.parametrize(
     "action", ["end consent", "open console", "issue ticket", "watch", "share"]
 )
-async def test_a_foreign_consent_answers_as_a_missing_one(world: World, action: str) -> None:
-    x = await scene(world, "other tenant")
+async def test_a_foreign_consent_answers_as_a_missing_one(
+    world: World, played: Played, action: str
+) -> None:
+    x = await scene(world, played, "other tenant")
     answers = []
     for consent in (x.consent, replace(x.consent, id="0" * 32), replace(x.consent, id="\ud800'--")):
         with pytest.raises(NotFound) as refused:
@@ -352,8 +389,10 @@ LISTS: dict[str, Act] = {
 
 @pytest.mark.parametrize("what", LISTS)
 @pytest.mark.parametrize("principal", PRINCIPALS)
-async def test_an_admins_lists_are_an_admins(world: World, what: str, principal: str) -> None:
-    x = await scene(world, principal)
+async def test_an_admins_lists_are_an_admins(
+    world: World, played: Played, what: str, principal: str
+) -> None:
+    x = await scene(world, played, principal)
     before = len(await world.audit())
     allowed = principal == "admin"
     assert await outcome(lambda: LISTS[what](x)) == ("ok" if allowed else "NotAnAdmin")
@@ -364,8 +403,10 @@ async def test_an_admins_lists_are_an_admins(world: World, what: str, principal:
 
 
 @pytest.mark.parametrize("principal", PRINCIPALS)
-async def test_people_see_the_consents_that_are_theirs(world: World, principal: str) -> None:
-    x = await scene(world, principal)
+async def test_people_see_the_consents_that_are_theirs(
+    world: World, played: Played, principal: str
+) -> None:
+    x = await scene(world, played, principal)
     sees = principal not in {"other tenant", "operator of another node"}
     late = principal.endswith("too late")
     actor = x.who.actor
@@ -382,8 +423,10 @@ async def test_people_see_the_consents_that_are_theirs(world: World, principal: 
 
 
 @pytest.mark.parametrize("principal", ["tenant", "idle operator"])
-async def test_only_an_admin_learns_an_operators_address(world: World, principal: str) -> None:
-    x = await scene(world, principal)
+async def test_only_an_admin_learns_an_operators_address(
+    world: World, played: Played, principal: str
+) -> None:
+    x = await scene(world, played, principal)
     grants = await queries.list_grants(x.s, x.who.actor, x.consent.id)
     assert [(g.operator, g.address, g.sign_in_id) for g in grants] == [("olga", "", "")]
     ada = await world.session("ada")
