@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -17,7 +17,7 @@ from tests.browser.person import DESKTOP, Meet, Person, Resident
 from tests.doubles.program import Program, running_demo
 
 # The browser outlives single tests, so they all share its event loop.
-LOOP = "session"
+LOOP: Final = "session"
 expect.set_options(timeout=15_000)
 
 

@@ -146,7 +146,7 @@ class Person:
         for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
             await self.page.set_viewport_size(viewport)
             for scheme in ("light", "dark"):
-                await self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                await self.page.emulate_media(color_scheme=scheme)
                 await self.shoot(f"{name}-{size}-{scheme}", whole=whole)
         await self.page.set_viewport_size(DESKTOP)
         await self.page.emulate_media(color_scheme="light")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -36,8 +36,8 @@ async def findings(page: Page) -> list[str]:
     return [f"{page.url}: {one}" for one in found]
 
 
-async def _serious(page: Page, options: dict[str, object]) -> list[str]:
-    results = await AXE.run(page, options=options)
+async def _serious(page: Page, options: Mapping[str, object]) -> list[str]:
+    results = await AXE.run(page, options=dict(options))
     return [
         f"{each['id']}: {[node['html'] for node in each['nodes']]}"
         for each in results.response["violations"]

@@ -264,6 +264,7 @@ async def test_too_slow_gets_still_pictures_until_live_is_asked_for(
     await expect(operator.banner).to_have_text(
         "Your connection is too slow for the live view. Showing a still picture every 2 s."
     )
+    await expect(operator.page.locator("#still")).to_be_visible()
     async with operator.page.expect_response(re.compile("thumbnail.jpg")) as answer:
         pass
     assert (await answer.value).headers["content-type"] == "image/jpeg"
@@ -284,9 +285,13 @@ async def test_a_restart_of_the_gateway_is_lived_through(tmp_path: Path, meet: M
         operator, _ = await at_the_console(house, meet)
         await operator.page.evaluate("window.sameDocument = true")
         gateway = house.standing.gateway
-    await expect(operator.banner).to_have_text(
-        "The gateway is restarting. Your session continues in a moment."
-    )
+    words = "The gateway is restarting. Your session continues in a moment."
+    await expect(operator.banner).to_have_text(words)
+    async with operator.page.expect_event(
+        "requestfailed", lambda request: request.url.endswith("/tickets")
+    ):
+        pass  # nobody answers now, which is part of it
+    await expect(operator.page.locator("#banner[data-tone=warn]")).to_have_text(words)
     await operator.shoot_all("restarting")
     await house.hypervisor.start()
     backends = {"demo": DemoBackend(house.hypervisor)}
