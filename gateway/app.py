@@ -155,7 +155,7 @@ async def _build(
         node=settings.node,
         public_base=settings.public_base,
         clock=clock,
-        checkpoint=checkpoints.newest,
+        checkpoints=checkpoints.all,
     )
     return Gateway(settings, services, registry, inventory, checkpoints)
 

@@ -10,7 +10,7 @@ import re
 import sqlite3
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -21,6 +21,8 @@ import pytest
 
 from gateway.actions.workstations import grant_workstation, revoke_workstation
 from gateway.demo import CONTOSO, FABRIKAM
+from gateway.store import AuditRecord, Head
+from gateway.store.audit_chain import SEALED, seal
 from tests.doubles.console_stage import eventually
 from tests.doubles.rfbserver import Conversation, FakeRfbServer, server_init
 from tests.doubles.stalled import StalledClient, small_buffer
@@ -455,6 +457,40 @@ async def test_verification_names_the_record_that_was_touched(site: Site, tamper
         assert database.execute(tampering).rowcount == 1
     verdict = (await admin.api("GET", "audit/verification")).json
     assert (verdict["intact"], verdict["seq"]) == (False, 5)
+
+
+@pytest.mark.rule(7)
+async def test_a_log_rewritten_before_the_newest_checkpoint_is_betrayed_by_an_older_one(
+    site: Site,
+) -> None:
+    """The chain fits together again, and the gateway itself has since vouched for its head."""
+    gateway = site.standing.gateway
+    admin = await site.person("admin").sign_in_to_api()
+    gateway.checkpoints.append(await head(site), site.clock())
+    with contextlib.closing(sqlite3.connect(site.database)) as database, database:
+        rewrite(database, await site.audit(), since=5)
+    assert (await admin.api("DELETE", "sign-ins/nothing")).status == 404  # one more record
+    gateway.checkpoints.append(await head(site), site.clock())
+    assert (await admin.api("GET", "audit/verification")).json["intact"] is False
+
+
+async def head(site: Site) -> Head:
+    async with site.services.store.reading() as unit:
+        return await unit.audit.head()
+
+
+def rewrite(database: sqlite3.Connection, log: Sequence[AuditRecord], *, since: int) -> None:
+    """Change a record and seal everything after it anew, as whoever has the database can."""
+    prev_hash = log[since - 2].hash
+    for record in log[since - 1 :]:
+        columns = {name: getattr(record, name) for name in SEALED} | {"reason": "nothing to see"}
+        sealed = seal(record.seq, columns, prev_hash)
+        database.execute(
+            "UPDATE audit SET reason = ?, prev_hash = ?, hash = ? WHERE seq = ?",
+            ("nothing to see", prev_hash, sealed, record.seq),
+        )
+        prev_hash = sealed
+    database.execute("UPDATE audit_head SET hash = ?", (prev_hash,))
 
 
 # Rule 8: whatever the other end says is hostile

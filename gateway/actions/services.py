@@ -49,7 +49,7 @@ class Services:
     node: str  # this node's name: operators see and open its consents only
     public_base: str  # scheme://host[:port], what links given to people begin with
     clock: Callable[[], datetime]  # aware UTC
-    checkpoint: Callable[[], Checkpoint | None]  # the newest audit head kept outside the store
+    checkpoints: Callable[[], Sequence[Checkpoint]]  # audit heads kept outside the store; blocks
     floods: Floods = field(default_factory=Floods)
 
     def vm(self, resource_id: str) -> Vm | None:

@@ -186,7 +186,7 @@ async def test_verifying_names_the_first_record_that_was_changed(world: World) -
 async def test_a_head_kept_outside_betrays_a_log_that_was_cut_off(world: World) -> None:
     ada = await world.session("ada")
     kept = Checkpoint(seq=9, hash="f" * 64, at=world.now)
-    outside = replace(world.s, checkpoint=lambda: kept)
+    outside = replace(world.s, checkpoints=lambda: (kept,))
     result = await verify_audit(outside, ada.actor, now=world.now)
     assert isinstance(result, Broken)
 

@@ -145,7 +145,7 @@ class World:
             node=NODE,
             public_base="https://gateway.example",
             clock=self.clock,
-            checkpoint=lambda: None,
+            checkpoints=tuple,
         )
         self.accounts: dict[str, Account] = {}
         self.code_secrets: dict[str, str] = {}
