@@ -25,9 +25,7 @@ def hello(width: int, height: int, name: bytes = b"vm") -> bytes:
     return VERSION_3_8 + NO_AUTHENTICATION + server_init(width, height, name)
 
 
-def rect(
-    x: int, y: int, width: int, height: int, encoding: int, body: bytes = b""
-) -> bytes:
+def rect(x: int, y: int, width: int, height: int, encoding: int, body: bytes = b"") -> bytes:
     """RFC 6143 §7.6.1: one rect of an update."""
     return struct.pack(">HHHHi", x, y, width, height, encoding) + body
 
