@@ -132,22 +132,22 @@ class Person:
         await expect(self.stage).to_have_attribute("data-screen", "none")
         await self.until_painted(painted=False)
 
-    async def shoot(self, name: str, *, whole: bool = False) -> None:
-        """Keep a screenshot of what the page shows now, where EVA_SCREENSHOTS asks for them."""
-        if not SHOOTING:
+    async def shoot(self, name: str, *, whole: bool = False, always: bool = False) -> None:
+        """Keep a screenshot of what the page shows now: `always`, or if EVA_SCREENSHOTS asks."""
+        if not (SHOOTING or always):
             return
         SCREENSHOTS.mkdir(exist_ok=True)
         await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
 
-    async def shoot_all(self, name: str, *, whole: bool = False) -> None:
-        """The page at both sizes, light and dark."""
-        if not SHOOTING:
+    async def shoot_all(self, name: str, *, whole: bool = False, always: bool = False) -> None:
+        """The page at both sizes, light and dark; when, as `shoot`."""
+        if not (SHOOTING or always):
             return
         for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
             await self.page.set_viewport_size(viewport)
             for scheme in ("light", "dark"):
                 await self.page.emulate_media(color_scheme=scheme)
-                await self.shoot(f"{name}-{size}-{scheme}", whole=whole)
+                await self.shoot(f"{name}-{size}-{scheme}", whole=whole, always=always)
         await self.page.set_viewport_size(DESKTOP)
         await self.page.emulate_media(color_scheme="light")
 

@@ -63,12 +63,12 @@ async def test_consent_operate_watch_revoke(demo: Program, meet: Meet) -> None:
     async with asyncio.timeout(10):
         while await tenant.page.locator("#screen canvas").screenshot() == before:
             await asyncio.sleep(0.1)
-    await operator.shoot_all("console-operator")
-    await tenant.shoot_all("console-tenant")
+    await operator.shoot_all("console-operator", always=True)
+    await tenant.shoot_all("console-tenant", always=True)
 
     await admin.goto("/admin")
     await expect(admin.page.get_by_text("web01").first).to_be_visible()
-    await admin.shoot_all("admin-wall")
+    await admin.shoot_all("admin-wall", always=True)
     await admin.page.get_by_role("link", name="Revoke access to web01").first.click()
     await admin.page.fill("#reason", "the change window is over")
     await admin.page.locator("main form button[type=submit]").click()
@@ -77,6 +77,6 @@ async def test_consent_operate_watch_revoke(demo: Program, meet: Meet) -> None:
         await person.until_painted(painted=False, within=2)
         await expect(person.page.locator("#card")).to_contain_text("the change window is over")
         await expect(person.page.locator("#card")).to_contain_text("administrator")
-    await operator.shoot_all("revoked-operator")
+    await operator.shoot_all("revoked-operator", always=True)
     for person in (tenant, operator, admin):
         person.assert_content()
