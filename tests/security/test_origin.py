@@ -81,6 +81,13 @@ async def test_our_own_page_without_its_token_changes_nothing(site: Site) -> Non
     assert (await contoso.get("/tenant")).status == 200
 
 
+async def test_another_persons_token_changes_nothing(site: Site) -> None:
+    contoso, fabrikam = await site.signed_in("contoso"), await site.signed_in("fabrikam")
+    data = {"form_token": await fabrikam.form_token("/tenant")}
+    assert (await contoso.ask("POST", "/sign-out", FROM_OUR_PAGE, data=data)).status == 403
+    assert (await contoso.get("/tenant")).status == 200
+
+
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
 async def test_nobody_talks_themself_onto_the_safelist(header: str, site: Site) -> None:
     services, admin, now = site.services, site.admin, site.clock()
