@@ -120,8 +120,10 @@ class Person:
         """A button, by its whole name."""
         await self.page.get_by_role("button", name=name, exact=True).click()
 
-    async def until_in_control(self) -> None:
-        await expect(self.stage).to_have_attribute("data-look", re.compile("control|entered"))
+    async def until_in_control(self, *, within: float = 15) -> None:
+        await expect(self.stage).to_have_attribute(
+            "data-look", re.compile("control|entered"), timeout=within * 1000
+        )
 
     async def until_watching(self) -> None:
         await expect(self.stage).to_have_attribute("data-look", "watch")

@@ -251,7 +251,8 @@ async def test_a_screen_that_another_client_took_is_not_taken_back_unasked(
         await operator.shoot_all("taken")
         server.script = attentive
         await operator.press("Try again now")
-        await operator.until_in_control()
+        # SECURITY.md D8: whoever took the screen is disturbed at most three times a minute.
+        await operator.until_in_control(within=35)
         operator.assert_content()
 
 
