@@ -315,20 +315,22 @@ async def test_disabling_a_subscription_ends_its_consents(site: Site) -> None:
 
 @pytest.mark.rule(4)
 async def test_ten_viewers_are_one_client_and_see_one_screen(site: Site) -> None:
-    async with running(site) as (consent, _olga, operator):
-        contoso = await site.signed_in("contoso")
+    async with running(site) as (consent, olga, operator):
+        link = await olga.share(consent, capacity=9)
         async with contextlib.AsyncExitStack() as stack:
-            viewers = [
-                await stack.enter_async_context(watching(contoso, consent)) for _ in range(9)
-            ]
+            viewers = [operator]
+            for number in range(9):
+                guest = site.person(f"guest {number}")
+                assert (await guest.join(link, guest.name)).status == 303
+                viewers.append(await stack.enter_async_context(watching(guest, consent)))
             site.hypervisor.paint(0, 0, 16, 16, RED)
-            for viewer in (operator, *viewers):
+            for viewer in viewers:
                 await viewer.until(partial(shows, viewer, RED))
-            assert len({viewer.digest for viewer in (operator, *viewers)}) == 1
+            assert len({viewer.digest for viewer in viewers}) == 1
             assert site.hypervisor.live == 1
         # Nine left, and the first one noticed nothing.
         site.hypervisor.paint(0, 0, 16, 16, GREEN)
-        await operator.until(lambda: operator.pixel(1, 1) == GREEN)
+        await operator.until(partial(shows, operator, GREEN))
         assert len(site.hypervisor.conversations) == 1
 
 
