@@ -129,6 +129,8 @@ class GatewayViewer:
             async for data in self.ws:
                 assert isinstance(data, bytes)
                 self.events += self.connection.receive_data(data)
+                while self.connection.pending:
+                    self.events += self.connection.receive_data(b"")
                 if reply := self.connection.data_to_send():
                     await self.ws.send(reply)
                 async with self._heard:
