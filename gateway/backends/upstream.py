@@ -16,8 +16,8 @@ Secure = Callable[[Wire, Console], Awaitable[None]]
 class Upstream:
     """An authenticated RFB stream.
 
-    The owner feeds what `read` returns to `connection.receive_data`, and writes what
-    `connection.data_to_send` returns.
+    The owner feeds what `read` returns to `connection.receive_data`, and b"" instead of reading
+    while `connection.pending`; it writes what `connection.data_to_send` returns.
     """
 
     def __init__(self, connection: ClientConnection, wire: Wire, early: list[Event]) -> None:
