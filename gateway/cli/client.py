@@ -15,7 +15,6 @@ from gateway.cli.output import printable
 from gateway.cli.target import Target
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=10)
-MAX_ANSWER: Final = 64 * 1024 * 1024
 
 Json = dict[str, Any]
 

@@ -50,11 +50,6 @@ class Inventory:
         """Every machine, in the file's order."""
         return tuple(self._by_key.values())
 
-    def for_subscription(self, subscription_id: str) -> tuple[Machine, ...]:
-        """The machines of one subscription."""
-        wanted = subscription_id.lower()
-        return tuple(m for m in self._by_key.values() if m.vm.subscription_id == wanted)
-
     def replace(self, machines: Iterable[Machine]) -> None:
         """Know these machines and no others from now on.
 

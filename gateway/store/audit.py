@@ -65,16 +65,6 @@ class AuditLog:
         newest = found.order_by(audit.c.seq.desc()).limit(limit)
         return await many(self._connection, newest, AuditRecord)
 
-    async def count(self, filters: AuditFilter = EVERYTHING) -> int:
-        """Return how many records match."""
-        matching = select(func.count()).select_from(audit).where(*_conditions(filters))
-        return int((await self._connection.execute(matching)).scalar_one())
-
-    async def actions(self) -> tuple[str, ...]:
-        """Return the actions that the log knows, for a page to offer as a filter."""
-        known = select(audit.c.action).distinct().order_by(audit.c.action)
-        return tuple((await self._connection.execute(known)).scalars())
-
     async def verify(self, checkpoints: Iterable[Head] = ()) -> Intact | Broken:
         """Check the whole chain, up to the store's own head and through every checkpoint."""
         walk = ChainWalk(checkpoints)

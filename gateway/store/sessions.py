@@ -62,13 +62,6 @@ class Sessions:
         oldest = found.order_by(sessions.c.opened_at, sessions.c.id)
         return await many(self._connection, oldest, ConsoleRecord)
 
-    async def unended(self, node: str | None = None) -> tuple[ConsoleRecord, ...]:
-        """Return the sessions without an end: at start, those that a crash cut short."""
-        found = select(sessions).where(sessions.c.ended_at.is_(None))
-        if node is not None:
-            found = found.join(consents).where(consents.c.node == node)
-        return await many(self._connection, found.order_by(sessions.c.opened_at), ConsoleRecord)
-
     async def list(
         self,
         limit: int,

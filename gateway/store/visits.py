@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.policy.facts import Visit
-from gateway.store.rows import many, one, values_of
+from gateway.store.rows import one, values_of
 from gateway.store.schema import visits
 
 VISIT = select(*(column for column in visits.c if column.name != "digest"))
@@ -33,9 +33,3 @@ class Visits:
         """Return how many browsers redeemed the link."""
         made = select(func.count()).select_from(visits).where(visits.c.link_id == link_id)
         return int((await self._connection.execute(made)).scalar_one())
-
-    async def for_consent(self, consent_id: str) -> tuple[Visit, ...]:
-        """Return the visits to a consent's session, oldest first."""
-        found = VISIT.where(visits.c.consent_id == consent_id)
-        oldest = found.order_by(visits.c.created_at, visits.c.id)
-        return await many(self._connection, oldest, Visit)

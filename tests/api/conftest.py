@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -56,18 +55,6 @@ class Caller:
         if body is not None:
             more["json"] = body
         return await self.client.request(method, f"/api/v1/{path}", headers=headers, **more)
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of the newest schema, to be copied: migrating takes a while."""
-    file = tmp_path_factory.mktemp("store") / "eva.sqlite3"
-
-    async def make() -> None:
-        await (await Store.open(f"sqlite:///{file}")).close()
-
-    asyncio.run(make())
-    return file
 
 
 @pytest.fixture

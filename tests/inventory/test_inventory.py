@@ -69,14 +69,13 @@ def test_a_machine_is_read_whole(folder: Path) -> None:
     )
 
 
-def test_machines_are_found_in_any_case_and_by_subscription() -> None:
+def test_machines_are_found_in_any_case() -> None:
     other = machine("db01", "demo:db01").replace(SUBSCRIPTION, OTHER)
     inventory = Inventory.parse(machine() + other)
     web01, db01 = inventory.machines()
     assert inventory.get(resource_id("WEB01").upper()) is web01
     assert inventory.get(resource_id("web02")) is None
-    assert inventory.for_subscription(SUBSCRIPTION.lower()) == (web01,)
-    assert inventory.for_subscription(OTHER.upper()) == (db01,)
+    assert inventory.get(resource_id("DB01").replace(SUBSCRIPTION, OTHER)) is db01
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,6 @@ async def test_pages_are_filtered_by_action_actor_outcome_and_target(store: Stor
 
     async def shown(filters: AuditFilter) -> list[int]:
         async with store.reading() as unit:
-            assert await unit.audit.count(filters) == len(await unit.audit.page(filters=filters))
             return [record.seq for record in await unit.audit.page(filters=filters)]
 
     assert await shown(AuditFilter(action="sign_in")) == [2, 1]
@@ -158,5 +157,3 @@ async def test_pages_are_filtered_by_action_actor_outcome_and_target(store: Stor
     assert await shown(AuditFilter(outcome="denied")) == [2]
     assert await shown(AuditFilter(target="vm1")) == [3, 1]
     assert await shown(AuditFilter(action="sign_in", actor="ana", outcome="allowed")) == [1]
-    async with store.reading() as unit:
-        assert await unit.audit.actions() == ("console.open", "sign_in")

@@ -31,13 +31,6 @@ async def test_a_session_ends_with_code_and_reason(furnished: Store) -> None:
         assert await unit.sessions.for_consent("consent-1") == (console(**FINISHED),)
 
 
-async def test_sessions_that_a_crash_cut_short_are_found(furnished: Store) -> None:
-    _, second, elsewhere = await add_sessions(furnished)
-    async with furnished.reading() as unit:
-        assert set(await unit.sessions.unended()) == {second, elsewhere}
-        assert await unit.sessions.unended("AzS-ERCS02") == (elsewhere,)
-
-
 async def test_history_names_the_vm_and_is_paged_newest_first(furnished: Store) -> None:
     first, second, elsewhere = await add_sessions(furnished)
     async with furnished.reading() as unit:

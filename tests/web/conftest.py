@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -105,18 +104,6 @@ class Site:
         # Codes work once; the next form of this person needs the next one.
         self.world.clock.advance(seconds=30)
         return browser
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of the newest schema, to be copied: migrating takes a while."""
-    file = tmp_path_factory.mktemp("store") / "eva.sqlite3"
-
-    async def make() -> None:
-        await (await Store.open(f"sqlite:///{file}")).close()
-
-    asyncio.run(make())
-    return file
 
 
 @pytest.fixture
