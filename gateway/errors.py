@@ -108,3 +108,31 @@ class MachineOff(UpstreamError):
     """The VM is turned off: there is no screen to show."""
 
     code = "MachineOff"
+
+
+class GuestError(GatewayError):
+    """A guest agent cannot be used."""
+
+    code = "GuestError"
+
+
+class GuestUnreachable(GuestError):
+    """The VM has no agent, or nobody answered it in time; nothing was sent that changes it."""
+
+    code = "GuestUnreachable"
+
+
+class GuestLost(GuestError):
+    """The agent fell silent after something was sent: nobody knows whether it was done."""
+
+    code = "GuestLost"
+
+
+class ExtensionRefused(GatewayError):
+    """Azure Resource Manager's own refusal of an extension: its code, its words, its inner code."""
+
+    def __init__(self, code: str, reason: str, *, inner: str | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.inner = inner

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -40,6 +40,21 @@ class Settings(BaseSettings):
         description="The address that browsers use. Share links start with it, and a console's "
         "WebSocket is opened only for pages of this origin.",
     )
+    admin_listen: str | None = Field(
+        None,
+        description="Address and port of the administrators' Resource Manager endpoint (the "
+        "adminmanagement host of the seed's scripts). Without it there is none.",
+    )
+    admin_public_base: str | None = Field(
+        None,
+        description="The address that administrators' clients use for it; it is also the audience "
+        "of their tokens.",
+    )
+    location: str = Field(
+        "local",
+        pattern=r"^[a-z][a-z0-9]{0,62}$",
+        description="The region's name, as Resource Manager's clients see it.",
+    )
     operations_listen: str = Field(
         "127.0.0.1:9464",
         description="Loopback address and port of /livez, /readyz and /metrics.",
@@ -57,6 +72,11 @@ class Settings(BaseSettings):
         None,
         description="The key that seals one-time-code secrets and signs forms; made with mode "
         "0600 where it is missing. Default: `secret.key` in the state directory.",
+    )
+    retired_secret_key_files: tuple[Path, ...] = Field(
+        (),
+        description="Former secret keys. They still open what they sealed, until "
+        "`eva-gateway keys rotate` has sealed it anew.",
     )
     checkpoint_file: Path | None = Field(
         None,
@@ -85,6 +105,19 @@ class Settings(BaseSettings):
         le=3600,
         description="How long a console waits for its operator to come back before it closes.",
     )
+    guest_agent_wait_seconds: float = Field(
+        300,
+        ge=1,
+        le=3600,
+        description="How long a recovery action waits for a guest agent that does not answer.",
+    )
+    recovery_timeout_seconds: float = Field(
+        5400,
+        ge=1,
+        le=86400,
+        description="How long a recovery action may take once the agent has it; 90 minutes, as "
+        "in Azure.",
+    )
     max_connections: int = Field(
         4096,
         ge=16,
@@ -96,18 +129,21 @@ class Settings(BaseSettings):
         "info", description="The least severe events that are logged."
     )
 
-    @field_validator("public_base")
+    @field_validator("public_base", "admin_public_base")
     @classmethod
-    def _is_https_origin(cls, value: str) -> str:
+    def _is_https_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ValueError("must look like https://gateway.example:8443")
         return f"https://{parts.netloc}"
 
-    @field_validator("listen", "operations_listen")
+    @field_validator("listen", "operations_listen", "admin_listen")
     @classmethod
-    def _is_host_and_port(cls, value: str) -> str:
-        split_address(value)
+    def _is_host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_address(value)
         return value
 
     @field_validator("operations_listen")
@@ -117,6 +153,14 @@ class Settings(BaseSettings):
         if host != "localhost" and not ip_address(host).is_loopback:
             raise ValueError("must be a loopback address: what it serves is for this machine only")
         return value
+
+    @model_validator(mode="after")
+    def _admin_endpoint_is_whole(self) -> Self:
+        if (self.admin_listen is None) != (self.admin_public_base is None):
+            raise ValueError("admin_listen and admin_public_base: give both or neither")
+        if self.admin_public_base == self.public_base:
+            raise ValueError("admin_public_base: must differ from public_base")
+        return self
 
     @property
     def database_url(self) -> str:
