@@ -5,6 +5,7 @@ from gateway.store.audit import AuditEntry, AuditFilter
 from gateway.store.audit_chain import AuditRecord, Broken, Checkpoint, Head, Intact, verify_chain
 from gateway.store.checkpoints import Checkpoints
 from gateway.store.identifiers import new_id
+from gateway.store.scale_sets import ScaleSet
 from gateway.store.sessions import ConsoleRecord, PastSession
 from gateway.store.setup_links import SetupLink
 from gateway.store.sign_ins import NamedSignIn, SignIn
@@ -25,6 +26,7 @@ __all__ = [
     "Intact",
     "NamedSignIn",
     "PastSession",
+    "ScaleSet",
     "SetupLink",
     "SignIn",
     "Store",

@@ -10,6 +10,7 @@ from gateway.store.consents import Consents
 from gateway.store.grants import Grants
 from gateway.store.links import Links
 from gateway.store.safelist import Safelist
+from gateway.store.scale_sets import ScaleSets
 from gateway.store.sessions import Sessions
 from gateway.store.setup_links import SetupLinks
 from gateway.store.sign_ins import SignIns
@@ -33,4 +34,5 @@ class Unit:
         self.sign_ins = SignIns(connection)
         self.setup_links = SetupLinks(connection)
         self.sessions = Sessions(connection)
+        self.scale_sets = ScaleSets(connection)
         self.audit = AuditLog(connection)
