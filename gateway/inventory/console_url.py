@@ -28,18 +28,23 @@ def parse_console(text: str) -> ConsoleAddress:
     """
     scheme, _, rest = text.partition(":")
     parts = urlsplit(text)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("has a user or password in it; use password_file")
-    if parts.query or parts.fragment:
-        raise ValueError("ends after the address: no ? and no #")
+    check_plain(parts)
     match scheme:
         case "vnc":
             return _tcp(parts)
         case "vnc+unix":
-            return _unix(parts)
+            return ConsoleAddress("vnc+unix", path=socket_path(parts, "vnc+unix"))
         case "demo":
-            return _demo(rest)
+            return ConsoleAddress("demo", name=demo_name(rest))
     raise ValueError(f"{scheme!r} is none of vnc://host:port, vnc+unix:///path, demo:name")
+
+
+def check_plain(parts: SplitResult) -> None:
+    """Raises: ValueError where there is more to the address than a place."""
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user or password in it; use password_file")
+    if parts.query or parts.fragment:
+        raise ValueError("ends after the address: no ? and no #")
 
 
 def _tcp(parts: SplitResult) -> ConsoleAddress:
@@ -74,17 +79,19 @@ def _check_name(host: str) -> None:
         raise ValueError(f"{host!r} is not a host name")
 
 
-def _unix(parts: SplitResult) -> ConsoleAddress:
+def socket_path(parts: SplitResult, scheme: str) -> str:
+    """The absolute path in `scheme:///path`. Raises: ValueError."""
     path = PurePosixPath(parts.path)
     if parts.netloc or not path.is_absolute() or ".." in path.parts:
-        raise ValueError("must look like vnc+unix:///run/vm/web01.sock, an absolute path")
+        raise ValueError(f"must look like {scheme}:///run/vm/web01.sock, an absolute path")
     if _MAX_UNIX_PATH < len(str(path).encode()):
         raise ValueError(f"a socket's path has at most {_MAX_UNIX_PATH} bytes")
-    return ConsoleAddress("vnc+unix", path=str(path))
+    return str(path)
 
 
-def _demo(rest: str) -> ConsoleAddress:
+def demo_name(rest: str) -> str:
+    """The machine's name in `demo:name`. Raises: ValueError."""
     name = rest.removeprefix("//")
     if not _DEMO_NAME.fullmatch(name):
         raise ValueError("must look like demo:web01")
-    return ConsoleAddress("demo", name=name)
+    return name

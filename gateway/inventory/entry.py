@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from gateway.inventory.console_url import check_host, parse_console
+from gateway.inventory.guest_url import parse_guest_agent, parse_power
 from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.policy.facts import Vm
 
@@ -79,8 +80,16 @@ class Entry(BaseModel):
         description="The name that the console must give itself, as `QEMU (web01)`: a port that "
         "was handed to another VM is then refused.",
     )
-    guest_agent: _Text | None = Field(None, description="Where the guest agent listens.")
-    power: _Text | None = Field(None, description="Where the power state is asked.")
+    guest_agent: _Text | None = Field(
+        None,
+        description="qga+unix:///PATH/TO/SOCKET of the QEMU guest agent, or demo:NAME. Without it "
+        "no recovery action reaches this VM.",
+    )
+    power: _Text | None = Field(
+        None,
+        description="qmp+unix:///PATH/TO/SOCKET of QEMU's control socket, where the power state is "
+        "asked, or demo:NAME. Without it the VM counts as running.",
+    )
 
 
 def read_entry(table: Mapping[str, Any], around: Surroundings) -> Machine:
@@ -89,7 +98,9 @@ def read_entry(table: Mapping[str, Any], around: Surroundings) -> Machine:
         entry = Entry.model_validate(table)
     except ValidationError as error:
         raise ValueError(_explain(error)) from None
-    return Machine(_vm(entry), _console(entry, around), entry.guest_agent, entry.power)
+    guest_agent = _address("guest_agent", entry.guest_agent, parse_guest_agent)
+    power = _address("power", entry.power, parse_power)
+    return Machine(_vm(entry), _console(entry, around), guest_agent, power)
 
 
 def _vm(entry: Entry) -> Vm:
@@ -101,6 +112,13 @@ def _vm(entry: Entry) -> Vm:
         )
     subscription = match["subscription"].lower()
     return Vm(entry.resource_id, subscription, entry.name or match["name"], entry.os, entry.node)
+
+
+def _address(key: str, text: str | None, parse: Callable[[str], str]) -> str | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 def _console(entry: Entry, around: Surroundings) -> ConsoleAddress:

@@ -17,10 +17,14 @@ _HEADING: Final = re.compile(r"^[ \t]*\[\[[ \t]*machine[ \t]*\]\]", re.MULTILINE
 
 
 class Inventory:
-    """Knows machines. INVARIANT: no two of them share a resource id or a console."""
+    """Knows machines.
+
+    INVARIANT: no two of them share a resource id, a console, a guest agent or a power address: a
+    copied line must not let a password be set in somebody else's VM.
+    """
 
     def __init__(self, machines: Iterable[Machine] = ()) -> None:
-        """Raises: SettingsError where two machines share a resource id or a console."""
+        """Raises: SettingsError where two machines share what is each one's own."""
         self._by_key: dict[str, Machine] = {}
         self.replace(machines)
 
@@ -53,13 +57,17 @@ class Inventory:
     def replace(self, machines: Iterable[Machine]) -> None:
         """Know these machines and no others from now on.
 
-        Raises: SettingsError where two share a resource id or a console; nothing has changed then.
+        Raises: SettingsError where two share what is each one's own; nothing has changed then.
         """
         by_key: dict[str, Machine] = {}
-        by_console: dict[str, Machine] = {}
+        consoles: dict[str, Machine] = {}
+        agents: dict[str, Machine] = {}
+        powers: dict[str, Machine] = {}
         for machine in machines:
             _claim(by_key, machine.vm.key, machine, "has the resource id of")
-            _claim(by_console, str(machine.console), machine, "has the console of")
+            _claim(consoles, str(machine.console), machine, "has the console of")
+            _claim(agents, machine.guest_agent, machine, "has the guest agent of")
+            _claim(powers, machine.power, machine, "has the power address of")
         self._by_key = by_key
 
 
@@ -96,7 +104,9 @@ def _place(index: int, line: int | None, table: Mapping[str, Any]) -> str:
     return f"machine {index + 1}" + (f" ({', '.join(facts)})" if facts else "")
 
 
-def _claim(taken: dict[str, Machine], key: str, machine: Machine, how: str) -> None:
+def _claim(taken: dict[str, Machine], key: str | None, machine: Machine, how: str) -> None:
+    if key is None:
+        return
     if key in taken:
         raise SettingsError(
             f"inventory: {machine.vm.resource_id} {how} {taken[key].vm.resource_id}: {key}"

@@ -40,5 +40,5 @@ class Machine:
 
     vm: Vm
     console: ConsoleAddress
-    guest_agent: str | None = None
-    power: str | None = None
+    guest_agent: str | None = None  # "qga+unix:///path" or "demo:name"
+    power: str | None = None  # "qmp+unix:///path" or "demo:name"

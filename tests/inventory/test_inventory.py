@@ -49,13 +49,15 @@ def test_a_machine_is_read_whole(folder: Path) -> None:
             pin=f'"SHA256:{":".join(["AB"] * 32)}"',
             server_name='"hv1.example"',
             desktop_name='"QEMU (web01)"',
-            guest_agent='"unix:///run/web01.qga"',
+            guest_agent='"qga+unix:///run/web01.qga"',
+            power='"qmp+unix:///run/web01.qmp"',
         )
     )
     (found,) = Inventory.load(path).machines()
     assert found.vm.subscription_id == SUBSCRIPTION.lower()
     assert (found.vm.name, found.vm.os, found.vm.node) == ("web01", "windows", "AzS-ERCS01")
-    assert found.guest_agent == "unix:///run/web01.qga"
+    assert found.guest_agent == "qga+unix:///run/web01.qga"
+    assert found.power == "qmp+unix:///run/web01.qmp"
     assert found.console == ConsoleAddress(
         "vnc",
         host="10.0.0.5",
@@ -124,6 +126,51 @@ def test_consoles_that_cannot_be_are_refused(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=r"machine 1 \(line 1, web01\): console: .*") as caught:
         Inventory.parse(machine(console=text))
     assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["demo:web01", "demo://web01"])
+def test_the_demos_agent_and_power_are_spelled_one_way(text: str) -> None:
+    (found,) = Inventory.parse(machine(guest_agent=f'"{text}"', power=f'"{text}"')).machines()
+    assert (found.guest_agent, found.power) == ("demo:web01", "demo:web01")
+
+
+def test_a_machine_may_have_neither_agent_nor_power() -> None:
+    (found,) = Inventory.parse(machine()).machines()
+    assert (found.guest_agent, found.power) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "why"),
+    [
+        ("guest_agent", "unix:///run/a", r"'unix' is none of qga\+unix:///path, demo:name"),
+        ("guest_agent", "qmp+unix:///run/a", r"'qmp\+unix' is none of"),
+        ("guest_agent", "qga+unix://run/a", r"must look like qga\+unix:///run/vm/web01.sock"),
+        ("guest_agent", "qga+unix:///run/../a", "absolute path"),
+        ("guest_agent", f"qga+unix:///{'x' * 107}", "at most 107 bytes"),
+        ("guest_agent", "qga+unix://10.0.0.1:9000/a", "absolute path"),
+        ("guest_agent", "qga+unix:///run/a?b", r"no \? and no #"),
+        ("guest_agent", "demo:../x", "must look like demo:web01"),
+        ("power", "qga+unix:///run/a", r"'qga\+unix' is none of qmp\+unix:///path, demo:name"),
+        ("power", "qmp+unix:run/a", r"must look like qmp\+unix:///run"),
+        ("power", "tcp://127.0.0.1:4444", "'tcp' is none of"),
+    ],
+)
+def test_agents_and_powers_that_cannot_be_are_refused(key: str, text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=rf"machine 1 \(line 1, web01\): {key}: .*{why}"):
+        Inventory.parse(machine(**{key: f'"{text}"'}))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "how"),
+    [
+        ("guest_agent", "qga+unix:///run/a", "has the guest agent of"),
+        ("power", "qmp+unix:///run/a", "has the power address of"),
+    ],
+)
+def test_no_two_machines_share_an_agent_or_a_power(key: str, text: str, how: str) -> None:
+    keys = {key: f'"{text}"'}
+    with pytest.raises(SettingsError, match=rf"web02 {how} .*web01: .*:///run/a"):
+        Inventory.parse(machine(**keys) + machine("web02", "demo:web02", **keys))
 
 
 @pytest.mark.parametrize(

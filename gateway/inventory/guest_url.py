@@ -1,0 +1,36 @@
+"""`guest_agent` and `power` of an inventory entry: a Unix socket's path, or `demo:name`."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from gateway.inventory.console_url import check_plain, demo_name, socket_path
+
+
+def parse_guest_agent(text: str) -> str:
+    """The address in one spelling: `qga+unix:///path` or `demo:name`.
+
+    Raises: ValueError, in words for the inventory's author.
+    """
+    return _parse(text, "qga+unix")
+
+
+def parse_power(text: str) -> str:
+    """The address in one spelling: `qmp+unix:///path` or `demo:name`.
+
+    Raises: ValueError, in words for the inventory's author.
+    """
+    return _parse(text, "qmp+unix")
+
+
+def _parse(text: str, sockets: str) -> str:
+    # Sockets only: neither protocol proves who speaks, so a path that only the gateway may open
+    # is what does.
+    scheme, _, rest = text.partition(":")
+    parts = urlsplit(text)
+    check_plain(parts)
+    if scheme == sockets:
+        return f"{sockets}://{socket_path(parts, sockets)}"
+    if scheme == "demo":
+        return f"demo:{demo_name(rest)}"
+    raise ValueError(f"{scheme!r} is none of {sockets}:///path, demo:name")
