@@ -136,3 +136,17 @@ class ExtensionRefused(GatewayError):
         self.code = code
         self.reason = reason
         self.inner = inner
+
+
+class DeploymentRefused(GatewayError):
+    """Azure Resource Manager's own refusal of a template deployment, and where in the template.
+
+    `line` and `column` count from 1; both are 0 where there is no place to name.
+    """
+
+    def __init__(self, code: str, reason: str, *, line: int = 0, column: int = 0) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.line = line
+        self.column = column

@@ -20,13 +20,13 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"edge"}),
     frozenset({"actions"}),
     frozenset({"store", "identity", "inventory", "consoles", "backends", "guests", "bus"}),
-    frozenset({"policy", "rfb", "recovery"}),
+    frozenset({"policy", "rfb", "recovery", "deployment"}),
     frozenset({"errors", "settings", "assets", "certificates", "listener"}),
 )
 # What any room may import: it holds no behaviour of ours beyond itself.
 GROUND = frozenset({"errors"})
 
-PURE = ("policy", "rfb", "recovery")
+PURE = ("policy", "rfb", "recovery", "deployment")
 IMPURE_MODULES = frozenset(
     {"asyncio", "socket", "ssl", "time", "random", "os", "logging", "aiohttp", "sqlalchemy",
      "secrets", "threading", "subprocess", "pathlib", "structlog"}
