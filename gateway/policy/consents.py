@@ -10,11 +10,12 @@ from gateway.policy.facts import (
     Actor,
     Consent,
     EndCode,
+    FeatureState,
     Role,
     Subscription,
     Vm,
 )
-from gateway.policy.verdict import ALLOW, Deny, Verdict, all_of
+from gateway.policy.verdict import ALLOW, Deny, Verdict, all_of, unless
 
 _END_CODE_BY_ROLE = {
     Role.TENANT: EndCode.WITHDRAWN,
@@ -26,7 +27,12 @@ NO_SUCH_VM = Deny("NoSuchVm", "there is no such virtual machine in your subscrip
 NO_SUCH_CONSENT = Deny("NoSuchConsent", "there is no such consent", hidden=True)
 
 
-def may_request_consent(actor: Actor, subscription: Subscription | None, vm: Vm | None) -> Verdict:
+def may_request_consent(
+    actor: Actor,
+    subscription: Subscription | None,
+    vm: Vm | None,
+    feature: FeatureState = FeatureState.TENANT_SUBSCRIPTION_LEVEL,
+) -> Verdict:
     """Rule 3: a tenant of that subscription, where an admin enabled it, for a known VM.
 
     `subscription` is the VM's own; `None` when no admin ever enabled it.
@@ -35,11 +41,27 @@ def may_request_consent(actor: Actor, subscription: Subscription | None, vm: Vm 
         return Deny("NotATenant", "only a tenant can consent to console access")
     if vm is None or vm.subscription_id not in actor.subscriptions:
         return NO_SUCH_VM
-    if subscription is None or subscription.id != vm.subscription_id or not subscription.enabled:
+    if feature is FeatureState.DISABLED:
+        return Deny("SubscriptionNotEnabled", "emergency access is disabled for everybody")
+    mine = subscription if subscription and subscription.id == vm.subscription_id else None
+    if not feature_enabled(feature, mine):
         return Deny(
             "SubscriptionNotEnabled", "emergency access is not enabled for this subscription"
         )
     return ALLOW
+
+
+def feature_enabled(feature: FeatureState, subscription: Subscription | None) -> bool:
+    """Whether emergency access is possible; the global state wins over the subscription's own."""
+    if feature is FeatureState.TENANT_SUBSCRIPTION_LEVEL:
+        return subscription is not None and subscription.enabled
+    return feature is FeatureState.ENABLED
+
+
+def may_see_vm(actor: Actor, vm: Vm | None) -> Verdict:
+    """A tenant sees the VMs of their subscriptions; a foreign one is as a missing one."""
+    owned = vm is not None and vm.subscription_id in actor.subscriptions
+    return unless(not owned, NO_SUCH_VM)
 
 
 def new_consent(*, consent_id: str, actor: Actor, vm: Vm, reason: str, now: datetime) -> Consent:

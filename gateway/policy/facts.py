@@ -55,6 +55,17 @@ class Subscription:
     enabled: bool
 
 
+class FeatureState(StrEnum):
+    """Where emergency access is possible at all: Microsoft.Compute.Admin's `globalFeatureState`.
+
+    Only the first lets each subscription's own setting count.
+    """
+
+    TENANT_SUBSCRIPTION_LEVEL = "TenantSubscriptionLevel"
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+
+
 class EndCode(StrEnum):
     """Why a consent, a console session, a grant or a viewer ended."""
 

@@ -1,10 +1,14 @@
 """The store: rows and their audit records, written in one commit. One file per aggregate."""
 
 from gateway.store.accounts import Account
+from gateway.store.agent_logs import LogLine
 from gateway.store.audit import AuditEntry, AuditFilter
 from gateway.store.audit_chain import AuditRecord, Broken, Checkpoint, Head, Intact, verify_chain
 from gateway.store.checkpoints import Checkpoints
+from gateway.store.extensions import Extension
 from gateway.store.identifiers import new_id
+from gateway.store.operations import Operation
+from gateway.store.recovery_actions import Origin, RecoveryAction
 from gateway.store.scale_sets import ScaleSet
 from gateway.store.sessions import ConsoleRecord, PastSession
 from gateway.store.setup_links import SetupLink
@@ -22,10 +26,15 @@ __all__ = [
     "Checkpoint",
     "Checkpoints",
     "ConsoleRecord",
+    "Extension",
     "Head",
     "Intact",
+    "LogLine",
     "NamedSignIn",
+    "Operation",
+    "Origin",
     "PastSession",
+    "RecoveryAction",
     "ScaleSet",
     "SetupLink",
     "SignIn",

@@ -32,6 +32,8 @@ metadata = MetaData(naming_convention=NAMING)
 ID = String(64)
 DIGEST = String(64)  # SHA-256 in hexadecimal
 ADDRESS = String(64)  # an IP address as text, zone included
+# The mark of a column that `identity` seals: `keys rotate` seals it anew.
+SEALED = {"sealed": True}
 
 accounts = Table(
     "accounts",
@@ -43,7 +45,7 @@ accounts = Table(
     ),  # casefolded: one name, one account
     Column("role", Word(Role), nullable=False),
     Column("password_hash", Text),
-    Column("code_secret", Text),  # sealed
+    Column("code_secret", Text, info=SEALED),
     Column("disabled", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
 )
@@ -180,7 +182,7 @@ setup_links = Table(
     Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, index=True),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
-    Column("code_secret", Text),  # sealed
+    Column("code_secret", Text, info=SEALED),
 )
 
 sessions = Table(
@@ -279,7 +281,7 @@ extensions = Table(
     Column("auto_upgrade", Boolean, nullable=False),
     Column("force_update_tag", Text),
     Column("settings", Text, nullable=False),  # JSON
-    Column("protected", Text),  # JSON, sealed
+    Column("protected", Text, info=SEALED),  # JSON
     Column("provisioning_state", String(32), nullable=False),
     Column("action_id", ID),  # the newest action that it asked for
     Column("created_at", Moment, nullable=False),
@@ -325,7 +327,7 @@ recovery_actions = Table(
     Column("handler", String(256), nullable=False),
     Column("extension_name", String(128), nullable=False),
     Column("settings", Text, nullable=False),  # JSON
-    Column("protected", Text),  # JSON, sealed; gone once it is over
+    Column("protected", Text, info=SEALED),  # JSON; gone once it is over
     Column("consent_id", ID, ForeignKey("consents.id"), index=True),
     Column("operation_id", ID, ForeignKey("operations.id"), index=True),
     Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
@@ -337,6 +339,7 @@ recovery_actions = Table(
     Column("steps", Text, nullable=False),  # JSON
     Column("error_code", String(128)),
     Column("message", Text, nullable=False),
+    Column("note", Text, nullable=False),  # an operator's words about their proposal
     Index(None, "vm_key", "requested_at"),
     Index(None, "state"),
 )

@@ -5,10 +5,15 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.accounts import Accounts
+from gateway.store.agent_logs import AgentLogs
 from gateway.store.audit import AuditLog
 from gateway.store.consents import Consents
+from gateway.store.extensions import Extensions
+from gateway.store.features import Features
 from gateway.store.grants import Grants
 from gateway.store.links import Links
+from gateway.store.operations import Operations
+from gateway.store.recovery_actions import RecoveryActions
 from gateway.store.safelist import Safelist
 from gateway.store.scale_sets import ScaleSets
 from gateway.store.sessions import Sessions
@@ -35,4 +40,9 @@ class Unit:
         self.setup_links = SetupLinks(connection)
         self.sessions = Sessions(connection)
         self.scale_sets = ScaleSets(connection)
+        self.features = Features(connection)
+        self.extensions = Extensions(connection)
+        self.operations = Operations(connection)
+        self.recovery_actions = RecoveryActions(connection)
+        self.agent_logs = AgentLogs(connection)
         self.audit = AuditLog(connection)

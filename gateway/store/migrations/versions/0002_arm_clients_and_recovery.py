@@ -177,6 +177,7 @@ def _recovery() -> None:
         sa.Column("steps", sa.Text(), nullable=False),
         sa.Column("error_code", sa.String(128)),
         sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name="fk_recovery_actions_account_id_accounts"
         ),
