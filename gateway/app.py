@@ -154,6 +154,7 @@ async def _build(
         misses=Misses(),
         node=settings.node,
         public_base=settings.public_base,
+        admin_public_base=settings.admin_public_base,
         clock=clock,
         checkpoints=checkpoints.all,
     )

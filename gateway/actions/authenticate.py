@@ -34,7 +34,7 @@ async def authenticate(
         sign_in = await unit.sign_ins.by_digest(digest_of(secret))
         if sign_in is None or sign_in.kind != kind:
             raise NotSignedIn("sign in first")
-        account = await _account_behind(unit, sign_in, now)
+        account = await account_behind(unit, sign_in, now)
     if touch and worth_touching(sign_in, now):
         async with s.store.unit() as unit:
             await unit.sign_ins.touch(sign_in.id, now)
@@ -50,11 +50,11 @@ async def authenticate_again(s: Services, session: Session, *, now: datetime) ->
         sign_in = await unit.sign_ins.get(session.sign_in.id)
         if sign_in is None:
             raise NotSignedIn("sign in first")
-        account = await _account_behind(unit, sign_in, now)
+        account = await account_behind(unit, sign_in, now)
     return Session(actor_of(account, sign_in.id, session.actor.address), sign_in, account)
 
 
-async def _account_behind(unit: Unit, sign_in: SignIn, now: datetime) -> Account:
+async def account_behind(unit: Unit, sign_in: SignIn, now: datetime) -> Account:
     """Raises: NotSignedIn, where the sign-in is over or its account was locked."""
     account = await unit.accounts.by_id(sign_in.account_id)
     if why_over(sign_in, now) is not None or account is None or account.disabled:

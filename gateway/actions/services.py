@@ -51,6 +51,7 @@ class Services:
     clock: Callable[[], datetime]  # aware UTC
     checkpoints: Callable[[], Sequence[Checkpoint]]  # audit heads kept outside the store; blocks
     floods: Floods = field(default_factory=Floods)
+    admin_public_base: str | None = None  # the administrators' endpoint, where there is one
 
     def vm(self, resource_id: str) -> Vm | None:
         """The VM with that resource id, or None when the inventory does not know it."""

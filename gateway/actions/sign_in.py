@@ -19,7 +19,7 @@ from gateway.policy.administration import NO_SUCH_SIGN_IN, may_end_sign_in
 from gateway.policy.facts import Actor, EndCode
 from gateway.store import Account, SignIn, Unit, new_id
 
-Kind = Literal["browser", "bearer"]
+Kind = Literal["browser", "bearer", "arm"]
 
 MAX_USER_AGENT = 256
 

@@ -13,7 +13,7 @@ from gateway.policy.facts import Role
 from gateway.store.rows import many, one, values_of
 from gateway.store.schema import accounts, sign_ins
 
-SignInKind = Literal["browser", "bearer"]
+SignInKind = Literal["browser", "bearer", "arm"]
 
 COLUMNS = tuple(column for column in sign_ins.c if column.name != "digest")
 

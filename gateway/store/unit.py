@@ -7,7 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.store.accounts import Accounts
 from gateway.store.agent_logs import AgentLogs
 from gateway.store.audit import AuditLog
+from gateway.store.authorization_codes import AuthorizationCodes
+from gateway.store.client_credentials import ClientCredentials
 from gateway.store.consents import Consents
+from gateway.store.device_codes import DeviceCodes
 from gateway.store.extensions import Extensions
 from gateway.store.features import Features
 from gateway.store.grants import Grants
@@ -21,6 +24,7 @@ from gateway.store.setup_links import SetupLinks
 from gateway.store.sign_ins import SignIns
 from gateway.store.subscriptions import Subscriptions
 from gateway.store.tickets import Tickets
+from gateway.store.tokens import Tokens
 from gateway.store.visits import Visits
 
 
@@ -38,6 +42,10 @@ class Unit:
         self.visits = Visits(connection)
         self.sign_ins = SignIns(connection)
         self.setup_links = SetupLinks(connection)
+        self.credentials = ClientCredentials(connection)
+        self.tokens = Tokens(connection)
+        self.device_codes = DeviceCodes(connection)
+        self.authorization_codes = AuthorizationCodes(connection)
         self.sessions = Sessions(connection)
         self.scale_sets = ScaleSets(connection)
         self.features = Features(connection)

@@ -19,7 +19,7 @@ from gateway.web.shown import ROLE_NAMES, Moment, moment
 
 HERE = "/sign-ins"
 
-KINDS = {"browser": "Browser", "bearer": "Command line"}
+KINDS = {"browser": "Browser", "bearer": "Command line", "arm": "Resource Manager client"}
 SHOWN_AGENT = 90  # characters
 
 

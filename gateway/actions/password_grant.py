@@ -1,0 +1,51 @@
+"""A program brings a name and a password (RFC 6749 §4.3): for scripts of tenants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.actions.inputs import storable
+from gateway.actions.recording import Act, deciding, stranger
+from gateway.actions.services import Services
+from gateway.actions.tokens import (
+    Issued,
+    Program,
+    begin_sign_in,
+    issue,
+    refuse_grant,
+    require_bearer,
+)
+from gateway.errors import NotSignedIn
+
+# One text for every case: it tells neither that a name exists nor that a password is right.
+WRONG = (
+    "the name or password is not right, or the account signs in with a one-time code too: "
+    "then use a device code (az login --use-device-code) or the browser"
+)
+
+
+async def grant_by_password(
+    s: Services, program: Program, *, name: str, password: str, refreshable: bool, now: datetime
+) -> Issued:
+    """Tokens for the account of that name; never for one that needs a second factor.
+
+    Raises: Refused (an error of RFC 6749 §5.2), Throttled.
+    """
+    claimed = storable(name)
+    party = stranger(program.address, claimed)
+    async with deciding(s, party, Act.ISSUE_TOKEN, target=program.audience, now=now) as d:
+        d.note(grant="password", client_id=program.shown)
+        try:
+            proven = await s.identity.prove(
+                s.store.unit, claimed, password, None, program.address, now
+            )
+        except NotSignedIn:
+            refuse_grant(d, "invalid_grant", WRONG)
+        async with d.unit() as unit:
+            # Once more: the account may have been disabled while the password was checked.
+            account = await unit.accounts.by_id(proven.id)
+            if account is None or account != proven:
+                refuse_grant(d, "invalid_grant", "the account has changed meanwhile, try again")
+            require_bearer(s, d, account, program.audience)
+            begun = await begin_sign_in(s, d, unit, account, program)
+            return await issue(s, d, unit, account, begun, program, refreshable=refreshable)
