@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from aiohttp import web
 
@@ -16,8 +17,24 @@ from gateway.actions.services import Services
 
 Networks: TypeAlias = tuple[IPv4Network | IPv6Network, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class ArmEndpoint:
+    """Which of the two Resource Manager endpoints an application serves."""
+
+    kind: Literal["tenant", "admin"]
+    base: str  # its public base; also the audience of the tokens that count there
+    location: str  # the region's name
+
+
 SERVICES: Final = web.AppKey("services", Services)
 TRUSTED_PROXIES: Final = web.AppKey[Networks]("trusted_proxies")
+ARM_ENDPOINT: Final = web.AppKey("arm_endpoint", ArmEndpoint)
+
+API_PREFIX: Final = "/api/"
+# The names of routes that answer programs: no cookie counts there, and no page is rendered.
+ARM_ROUTE: Final = "arm"
+PROGRAM_ROUTES: Final = frozenset({ARM_ROUTE})
 
 # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2).
 SIGN_IN_COOKIE: Final = "__Host-eva"
@@ -38,6 +55,14 @@ _STATUS: Final[dict[type[errors.GatewayError], HTTPStatus]] = {
     errors.StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
 }
+
+
+def for_programs(request: web.Request) -> bool:
+    """Whether this is for programs, which bear a token and get errors as JSON.
+
+    Browsers add no token by themselves, so nothing needs protection against forged requests.
+    """
+    return request.path.startswith(API_PREFIX) or request.match_info.route.name in PROGRAM_ROUTES
 
 
 def status_of(error: errors.GatewayError) -> HTTPStatus:

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from itsdangerous import BadSignature
 
-from gateway.edge import SERVICES, VISIT_COOKIE, read_form, session_of
+from gateway.edge import SERVICES, VISIT_COOKIE, for_programs, read_form, session_of
 from gateway.errors import NotSignedIn, Refused
 from gateway.identity import digest_of
 
@@ -19,7 +19,6 @@ FIELD: Final = "form_token"
 HEADER: Final = "X-CSRF-Token"
 PURPOSE: Final = "form"
 MAX_AGE: Final = 24 * 3600  # seconds: no sign-in lasts longer
-API_PREFIX: Final = "/api/"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 OTHER_ORIGIN: Final = Refused("OtherOrigin", "this request did not come from the gateway's pages")
@@ -31,8 +30,7 @@ STALE_FORM: Final = Refused(
 @web.middleware
 async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what another site, or another person's page, makes a browser send."""
-    # The API takes bearer tokens only, which no browser adds by itself.
-    if request.method not in SAFE_METHODS and not request.path.startswith(API_PREFIX):
+    if request.method not in SAFE_METHODS and not for_programs(request):
         check_origin(request)
         await _check_token(request)
     return await handler(request)

@@ -11,9 +11,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.edge import SIGN_IN_COOKIE, status_of
+from gateway.edge import SIGN_IN_COOKIE, for_programs, status_of
 from gateway.errors import GatewayError, NotSignedIn, Throttled
-from gateway.web.csrf import API_PREFIX
 from gateway.web.flash import drop_cookie
 from gateway.web.rendering import render
 from gateway.web.shown import sentence
@@ -73,8 +72,8 @@ _WHAT: Final = {
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what a page raises. The API has words of its own."""
-    if request.path.startswith(API_PREFIX):
+    """Answer what a page raises. What is for programs has words of its own."""
+    if for_programs(request):
         return await handler(request)
     try:
         return await handler(request)
