@@ -33,8 +33,8 @@ bench: system-packages $(VENV)/.installed-dev $(NOVNC)/.installed ## Measure thi
 wheel: $(VENV)/.installed-dev $(NOVNC)/.installed ## Build the wheel, pages and noVNC inside
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-docs: $(VENV)/.installed-dev ## Make the configuration reference from the settings class
-	$(BIN)/python docs/reference.py > docs/configuration.md
+docs: $(VENV)/.installed-dev ## Make the configuration reference and the API's description
+	$(BIN)/python docs/reference.py
 
 lock: $(VENV)/.installed-dev ## Pin what development installs
 	$(PIP) install uv

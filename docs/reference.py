@@ -1,7 +1,12 @@
-"""Writes the configuration reference from the settings class: `make docs`."""
+"""Writes what is made from the code: the configuration reference, the API's description."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from gateway import __version__, api
+from gateway.api.openapi import document
 from gateway.settings import ENV_PREFIX, Settings
 
 HEAD = """# Configuration
@@ -39,5 +44,12 @@ def _rows() -> list[str]:
     return rows
 
 
+def openapi() -> str:
+    """The API's description, in JSON."""
+    return json.dumps(document(api.routes(), version=__version__), indent=1) + "\n"
+
+
 if __name__ == "__main__":
-    print(reference(), end="")
+    here = Path(__file__).parent
+    (here / "configuration.md").write_text(reference(), encoding="utf-8")
+    (here / "openapi.json").write_text(openapi(), encoding="utf-8")

@@ -17,6 +17,11 @@ def test_the_configuration_reference_is_made_from_the_settings() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == made, "run `make docs`"
 
 
+def test_the_apis_description_is_made_from_its_routes() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "reference.py"))["openapi"]()
+    assert (ROOT / "docs" / "openapi.json").read_text() == made, "run `make docs`"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))

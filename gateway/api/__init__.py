@@ -16,13 +16,15 @@ from gateway.api import (
     subscriptions,
 )
 from gateway.api.envelope import envelope
+from gateway.api.openapi import served
 
 RESOURCES = (sign_ins, accounts, subscriptions, safelist, consents, consoles, sessions, audit)
 
 
 def routes() -> list[web.RouteDef]:
-    """Every route of the API."""
-    return [route for resource in RESOURCES for route in resource.routes()]
+    """Every route of the API, its description's included."""
+    found = [route for resource in RESOURCES for route in resource.routes()]
+    return [*found, served(found)]
 
 
 def middlewares() -> list[Middleware]:

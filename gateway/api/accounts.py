@@ -16,8 +16,10 @@ from gateway.actions.accounts import (
 )
 from gateway.actions.queries import list_accounts
 from gateway.actions.services import Services
+from gateway.api import shapes
 from gateway.api.answers import Json, of_account
 from gateway.api.bodies import Body, body_of
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer
 from gateway.edge import SERVICES
 from gateway.errors import InvalidInput
@@ -43,12 +45,14 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+@described("Every account", shapes.Accounts)
 async def show_all(request: web.Request) -> web.Response:
     session = await bearer(request)
     found = await list_accounts(request.app[SERVICES], session.actor)
     return answer({"accounts": [of_account(account) for account in found]})
 
 
+@described("Make an account", {HTTPStatus.CREATED: shapes.InvitedAccount}, body=AccountBody)
 async def create(request: web.Request) -> web.Response:
     """An account that can do nothing until its person followed the set-up link."""
     session = await bearer(request)
@@ -65,6 +69,7 @@ async def create(request: web.Request) -> web.Response:
     return answer(_with_link(services, created), HTTPStatus.CREATED)
 
 
+@described("Lock or unlock an account", shapes.Account, body=AccountChange)
 async def change(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]
@@ -75,6 +80,7 @@ async def change(request: web.Request) -> web.Response:
     return answer(of_account(account))
 
 
+@described("Make a new set-up link", {HTTPStatus.CREATED: shapes.InvitedAccount})
 async def invite(request: web.Request) -> web.Response:
     """A new set-up link; older ones stop working."""
     session = await bearer(request)

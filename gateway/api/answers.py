@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from gateway.api import shapes
 from gateway.policy.consents import consent_end
 from gateway.policy.facts import Consent, Subscription, Workstation
 
@@ -20,7 +21,7 @@ def moment(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def of_account(account: Account) -> Json:
+def of_account(account: Account) -> shapes.Account:
     return {
         "id": account.id,
         "name": account.name,
@@ -32,7 +33,7 @@ def of_account(account: Account) -> Json:
     }
 
 
-def of_sign_in(sign_in: SignIn) -> Json:
+def of_sign_in(sign_in: SignIn) -> shapes.SignIn:
     return {
         "id": sign_in.id,
         "kind": sign_in.kind,
@@ -44,11 +45,11 @@ def of_sign_in(sign_in: SignIn) -> Json:
     }
 
 
-def of_subscription(subscription: Subscription) -> Json:
+def of_subscription(subscription: Subscription) -> shapes.Subscription:
     return {"id": subscription.id, "enabled": subscription.enabled}
 
 
-def of_workstation(workstation: Workstation) -> Json:
+def of_workstation(workstation: Workstation) -> shapes.Workstation:
     return {
         "node": workstation.node,
         "network": str(workstation.network),
@@ -57,7 +58,7 @@ def of_workstation(workstation: Workstation) -> Json:
     }
 
 
-def of_consent(consent: Consent, now: datetime) -> Json:
+def of_consent(consent: Consent, now: datetime) -> shapes.Consent:
     """`ERCSName` is spelled as the seed spells it: the node to which the operator connects."""
     end = consent_end(consent, now)
     return {
@@ -77,7 +78,7 @@ def of_consent(consent: Consent, now: datetime) -> Json:
     }
 
 
-def of_audit_record(record: AuditRecord) -> Json:
+def of_audit_record(record: AuditRecord) -> shapes.AuditRecord:
     return {
         "seq": record.seq,
         "at": record.at,

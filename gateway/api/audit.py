@@ -9,8 +9,10 @@ from pydantic import Field
 
 from gateway.actions.queries import audit_page
 from gateway.actions.verify_audit import verify_audit
+from gateway.api import shapes
 from gateway.api.answers import of_audit_record
 from gateway.api.bodies import Query, query_of
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer
 from gateway.edge import SERVICES
 from gateway.store.audit_chain import Broken
@@ -32,6 +34,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+@described("A page of the audit log, newest first", shapes.AuditPage, query=AuditQuery)
 async def show(request: web.Request) -> web.Response:
     """Newest first; `next` is the `before` of the following page, or null."""
     session = await bearer(request)
@@ -48,6 +51,7 @@ async def show(request: web.Request) -> web.Response:
     return answer({"records": [of_audit_record(r) for r in records], "next": following})
 
 
+@described("Verify the audit log's chain", shapes.Verification)
 async def verify(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]

@@ -11,8 +11,10 @@ from gateway.actions.end_consent import end_consent
 from gateway.actions.queries import list_consents, list_history, see_consent
 from gateway.actions.request_consent import request_consent
 from gateway.actions.sign_in_and_open import consent_id_of
+from gateway.api import shapes
 from gateway.api.answers import of_consent
 from gateway.api.bodies import Body, Query, body_of, query_of
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer
 from gateway.edge import SERVICES
 
@@ -48,6 +50,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+@described("The consents that one may see", shapes.Consents, query=ConsentsQuery)
 async def show_all(request: web.Request) -> web.Response:
     """The active consents that one may see; with `history`, the ended ones too."""
     session = await bearer(request)
@@ -61,6 +64,11 @@ async def show_all(request: web.Request) -> web.Response:
     return answer({"consents": [of_consent(consent, now) for consent in found]})
 
 
+@described(
+    "Consent to console access for a VM",
+    {HTTPStatus.CREATED: shapes.Consent, HTTPStatus.OK: shapes.Consent},
+    body=ConsentBody,
+)
 async def request_one(request: web.Request) -> web.Response:
     """201 for a new consent, 200 for the one that is active already."""
     session = await bearer(request)
@@ -74,6 +82,7 @@ async def request_one(request: web.Request) -> web.Response:
     return answer(of_consent(consent, now), status)
 
 
+@described("One consent", shapes.Consent)
 async def show(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]
@@ -82,6 +91,7 @@ async def show(request: web.Request) -> web.Response:
     return answer(of_consent(await see_consent(services, session.actor, consent_id, now=now), now))
 
 
+@described("End a consent", shapes.Consent, query=EndQuery)
 async def end(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]
@@ -92,6 +102,7 @@ async def end(request: web.Request) -> web.Response:
     return answer(of_consent(ended, now))
 
 
+@described("End the consent of a VM", shapes.Consent, query=EndByVmQuery)
 async def end_by_vm(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]

@@ -12,9 +12,11 @@ from gateway.actions.open_console import Opened, open_console
 from gateway.actions.services import Services
 from gateway.actions.sign_in_and_open import consent_id_of, sign_in_and_open
 from gateway.actions.tickets import issue_handoff, issue_ticket
+from gateway.api import shapes
 from gateway.api.answers import Json, moment
 from gateway.api.bodies import Body, body_of
 from gateway.api.consents import MAX_RESOURCE_ID
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer
 from gateway.api.sign_ins import MAX_SECRET, user_agent
 from gateway.edge import SERVICES, client_address
@@ -38,6 +40,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+@described("Open a console by step-up", {HTTPStatus.CREATED: shapes.Console}, body=ConsoleBody)
 async def open_one(request: web.Request) -> web.Response:
     """A grant: a page for a browser, and a ticket for the stream.
 
@@ -55,6 +58,7 @@ async def open_one(request: web.Request) -> web.Response:
     return answer(await _ways_in(services, session, opened), HTTPStatus.CREATED)
 
 
+@described("One more ticket into an open console", {HTTPStatus.CREATED: shapes.Ticket})
 async def enter_again(request: web.Request) -> web.Response:
     """One more ticket, for a viewer that comes after another one left."""
     session = await bearer(request)

@@ -5,6 +5,7 @@ The envelope is Azure Resource Manager's: `{"error": {"code", "message"}}`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -81,7 +82,7 @@ def failure(
     return web.json_response(body, status=status, headers=headers)
 
 
-def answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+def answer(body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """An answer that went well."""
     return web.json_response(body, status=status)
 

@@ -12,8 +12,10 @@ from pydantic import Field
 
 from gateway.actions.queries import list_workstations
 from gateway.actions.workstations import grant_workstation, revoke_workstation
+from gateway.api import shapes
 from gateway.api.answers import of_workstation
 from gateway.api.bodies import Body, Query, body_of, query_of
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer
 from gateway.edge import SERVICES, client_address
 
@@ -38,6 +40,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+@described("A node's workstation safelist", shapes.Safelist)
 async def show(request: web.Request) -> web.Response:
     session = await bearer(request)
     node = _node(request)
@@ -45,6 +48,11 @@ async def show(request: web.Request) -> web.Response:
     return answer({"node": node, "workstations": [of_workstation(entry) for entry in found]})
 
 
+@described(
+    "Let a workstation reach the node's consoles",
+    {HTTPStatus.CREATED: shapes.Workstation},
+    body=WorkstationBody,
+)
 async def grant(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]
@@ -56,6 +64,7 @@ async def grant(request: web.Request) -> web.Response:
     return answer(of_workstation(entry), HTTPStatus.CREATED)
 
 
+@described("Take a workstation off the safelist", shapes.RevokedWorkstation, query=WorkstationQuery)
 async def revoke(request: web.Request) -> web.Response:
     """Consoles that were opened from there close, unless another entry covers the address."""
     session = await bearer(request)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from aiohttp import web
 
 from gateway.actions.end_session import end_session
 from gateway.actions.queries import list_consents
+from gateway.api import shapes
 from gateway.api.bodies import query_of
 from gateway.api.consents import EndQuery
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer, nothing
 from gateway.edge import SERVICES
 
@@ -19,6 +23,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+@described("The live console sessions that one may see", shapes.Sessions)
 async def show_all(request: web.Request) -> web.Response:
     """The live sessions of the consents that one may see."""
     session = await bearer(request)
@@ -29,6 +34,7 @@ async def show_all(request: web.Request) -> web.Response:
     return answer({"sessions": [v.as_json() for v in views if v.consent_id in visible]})
 
 
+@described("End a console session", {HTTPStatus.NO_CONTENT: None}, query=EndQuery)
 async def end(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]

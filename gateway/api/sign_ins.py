@@ -9,8 +9,10 @@ from pydantic import Field
 
 from gateway.actions.queries import list_sign_ins
 from gateway.actions.sign_in import end_sign_in, sign_in, sign_out
+from gateway.api import shapes
 from gateway.api.answers import of_account, of_sign_in
 from gateway.api.bodies import Body, body_of
+from gateway.api.described import described
 from gateway.api.envelope import answer, bearer, nothing
 from gateway.edge import SERVICES, client_address
 
@@ -38,6 +40,9 @@ def user_agent(request: web.Request) -> str:
     return request.headers.get("User-Agent", "")[:256]
 
 
+@described(
+    "Sign in and get a token", {HTTPStatus.CREATED: shapes.NewSignIn}, body=SignInBody, is_open=True
+)
 async def create(request: web.Request) -> web.Response:
     """A token, said once."""
     services = request.app[SERVICES]
@@ -56,6 +61,7 @@ async def create(request: web.Request) -> web.Response:
     return answer(shown | {"token": signed_in.secret}, HTTPStatus.CREATED)
 
 
+@described("One's own sign-ins; an admin's answer has everybody's", shapes.SignIns)
 async def show_all(request: web.Request) -> web.Response:
     """One's own; an admin's answer has everybody's."""
     session = await bearer(request)
@@ -70,6 +76,7 @@ async def show_all(request: web.Request) -> web.Response:
     )
 
 
+@described("Who asks, from where, and on which node", shapes.CurrentSignIn)
 async def show_current(request: web.Request) -> web.Response:
     """Who asks, from where, and on which node."""
     session = await bearer(request)
@@ -77,6 +84,7 @@ async def show_current(request: web.Request) -> web.Response:
     return answer(of_sign_in(session.sign_in) | {"account": of_account(session.account)} | here)
 
 
+@described("Sign out", {HTTPStatus.NO_CONTENT: None})
 async def end_current(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]
@@ -84,6 +92,7 @@ async def end_current(request: web.Request) -> web.Response:
     return nothing()
 
 
+@described("End a sign-in", {HTTPStatus.NO_CONTENT: None})
 async def end(request: web.Request) -> web.Response:
     session = await bearer(request)
     services = request.app[SERVICES]

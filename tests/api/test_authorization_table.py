@@ -57,6 +57,7 @@ ANYBODY = seen(tenant=200, stranger=200, operator=200, admin=200)
 CONCERNED = seen(tenant=200, stranger=404, operator=200, admin=200)
 
 TABLE = (
+    Row("GET", "openapi.json", dict.fromkeys(PRINCIPALS, 200)),
     # Sign-ins. Whoever asks for one is anonymous; the bearer token of another counts for nothing.
     Row("POST", "sign-ins", dict.fromkeys(PRINCIPALS, 201),
         {"user": "tina", "password": PASSWORD}),
