@@ -6,8 +6,9 @@ the refusal; only a ticket is used up that way, on purpose.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +24,18 @@ from gateway.store import AuditEntry, Unit
 
 T = TypeVar("T")
 Detail = str | int | bool | None
+
+_NOTED: ContextVar[Mapping[str, Detail] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting(**details: Detail) -> Iterator[None]:
+    """Have every record that is written inside bear these details: what a client calls itself."""
+    token = _NOTED.set(details)
+    try:
+        yield
+    finally:
+        _NOTED.reset(token)
 
 
 class Act(StrEnum):
@@ -66,7 +79,20 @@ class Act(StrEnum):
     REDEEM_LINK = "link.redeem"
     READ = "admin.read"
     TURN_AWAY = "page.refused"
+    REFUSE_SCOPE = "arm.refused"
     VERIFY_AUDIT = "audit.verify"
+    SET_FEATURE = "feature.set"
+    APPLY_EXTENSION = "extension.apply"
+    REMOVE_EXTENSION = "extension.remove"
+    START_RECOVERY = "recovery.start"
+    PROPOSE_RECOVERY = "recovery.propose"
+    APPROVE_RECOVERY = "recovery.approve"
+    DECLINE_RECOVERY = "recovery.decline"
+    CANCEL_RECOVERY = "recovery.cancel"
+    SEND_RECOVERY = "recovery.send"
+    END_RECOVERY = "recovery.end"
+    READ_AGENT_LOG = "agent_log.read"
+    ROTATE_KEYS = "keys.rotate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +126,10 @@ class Decision:
         self.target = target
         self.now = now
         self.act = act
-        self._details: dict[str, Detail] = {}
+        self._details: dict[str, Detail] = dict(_NOTED.get() or {})
         self._facts: list[Fact] = []
         self._left: list[tuple[str, End]] = []
+        self._requested: list[str] = []
         self._recorded = False
 
     def note(self, **details: Detail) -> None:
@@ -139,6 +166,10 @@ class Decision:
     def close_console(self, consent_id: str, end: End) -> None:
         """End the live console session, once this is committed."""
         self._left.append((consent_id, end))
+
+    def begin_recovery(self, action_id: str) -> None:
+        """Have a requested recovery action carried out, once this is committed."""
+        self._requested.append(action_id)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
@@ -186,6 +217,8 @@ class Decision:
             self._s.bus.publish(fact)
         for consent_id, end in self._left:
             self._s.registry.end(consent_id, end)
+        for action_id in self._requested:
+            self._s.recoveries.start(action_id)
 
 
 @asynccontextmanager
