@@ -128,6 +128,12 @@ class GuestLost(GuestError):
     code = "GuestLost"
 
 
+class GuestTimedOut(GuestLost):
+    """The agent answers, and what it started still runs after its time."""
+
+    code = "GuestTimedOut"
+
+
 class ExtensionRefused(GatewayError):
     """Azure Resource Manager's own refusal of an extension: its code, its words, its inner code."""
 

@@ -1,0 +1,34 @@
+"""Text that a guest chose: bounded, and harmless wherever it is shown or kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+_UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
+_SHORTEST_SECRET: Final = 4  # hiding every "a" would say what the secret is
+
+
+def line(text: object, limit: int) -> str:
+    """`text` on one line; control and reading-order characters show as U+FFFD."""
+    return _readable(str(text)[:limit], keep="")
+
+
+def lines(data: bytes, limit: int) -> str:
+    """A program's output: UTF-8 in lines, at most `limit` characters of it."""
+    text = data[: 4 * limit].decode("utf-8", "replace")[:limit]
+    return _readable(text.replace("\r\n", "\n"), keep="\n\t")
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """`text` with each of the secrets hidden: an agent may say back what it was told."""
+    for secret in secrets:
+        if _SHORTEST_SECRET <= len(secret):
+            text = text.replace(secret, "***")
+    return text
+
+
+def _readable(text: str, *, keep: str) -> str:
+    return "".join(
+        letter if letter.isprintable() or letter in keep else _UNREADABLE for letter in text
+    )
