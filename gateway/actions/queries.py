@@ -17,7 +17,7 @@ from gateway.actions.services import Services
 from gateway.errors import NotFound
 from gateway.identity.secrets import digest_of
 from gateway.policy.administration import may_administer
-from gateway.policy.consents import NO_SUCH_CONSENT, consent_end, may_see
+from gateway.policy.consents import NO_SUCH_CONSENT, consent_end, feature_enabled, may_see
 from gateway.policy.consoles import NO_SUCH_LINK, link_active, may_connect
 from gateway.policy.facts import (
     Actor,
@@ -162,11 +162,12 @@ async def list_vms(s: Services, actor: Actor, *, now: datetime) -> Sequence[Tena
         return ()
     vms = [m.vm for m in s.inventory.machines() if m.vm.subscription_id in actor.subscriptions]
     async with s.store.reading() as unit:
-        enabled = {known.id for known in await unit.subscriptions.list() if known.enabled}
+        feature = await unit.features.state()
+        known = {subscription.id: subscription for subscription in await unit.subscriptions.list()}
         active = await unit.consents.active(now, subscription_ids=actor.subscriptions)
     consents = {consent.vm_key: consent for consent in active}
     return [
-        TenantVm(vm, vm.subscription_id in enabled, consents.get(vm.key))
+        TenantVm(vm, feature_enabled(feature, known.get(vm.subscription_id)), consents.get(vm.key))
         for vm in sorted(vms, key=lambda vm: (vm.name.lower(), vm.key))
     ]
 

@@ -26,7 +26,8 @@ async def request_consent(
     ):
         vm = s.vm(resource_id)
         subscription = await unit.subscriptions.get(vm.subscription_id) if vm else None
-        d.require(may_request_consent(actor, subscription, vm))
+        feature = await unit.features.state()
+        d.require(may_request_consent(actor, subscription, vm, feature))
         vm = d.found(vm, NO_SUCH_VM)
         d.target = vm.resource_id
         # The seed's enableVmAccess carries no reason; the page asks for one.

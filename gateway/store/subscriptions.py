@@ -35,6 +35,12 @@ class Subscriptions:
                 insert(subscriptions).values(id=subscription_id.lower(), **values)
             )
 
+    async def enabled_ids(self) -> tuple[str, ...]:
+        """Return the ids of the enabled ones; the one enabled last comes last."""
+        chosen = select(subscriptions.c.id).where(subscriptions.c.enabled)
+        in_order = chosen.order_by(subscriptions.c.changed_at, subscriptions.c.id)
+        return tuple((await self._connection.execute(in_order)).scalars())
+
     async def list(self) -> tuple[Subscription, ...]:
         """Return all known subscriptions by id."""
         return await many(self._connection, SUBSCRIPTION.order_by(subscriptions.c.id), Subscription)
