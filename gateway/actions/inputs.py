@@ -15,6 +15,8 @@ MAX_GUEST_NAME = 64
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+# RFC 6749, appendix A.1: visible characters.
+_CLIENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 
 # Control, format (right-to-left overrides among them), surrogate, line and paragraph separators,
@@ -51,6 +53,13 @@ def account_name(text: str) -> str:
     """Raises: InvalidInput."""
     if not _ACCOUNT_NAME.fullmatch(text):
         raise InvalidInput("name", "1 to 64 of A-Z, a-z, 0-9, '.', '_', '@' and '-'")
+    return text
+
+
+def client_id(text: str) -> str:
+    """What a program calls itself. Raises: InvalidInput."""
+    if not _CLIENT_ID.fullmatch(text):
+        raise InvalidInput("client_id", "1 to 128 visible characters, without blanks")
     return text
 
 

@@ -14,6 +14,7 @@ from gateway.actions.tokens import (
     issue,
     refuse_grant,
     require_bearer,
+    still_as_proven,
 )
 from gateway.errors import NotSignedIn
 
@@ -34,7 +35,7 @@ async def grant_by_password(
     claimed = storable(name)
     party = stranger(program.address, claimed)
     async with deciding(s, party, Act.ISSUE_TOKEN, target=program.audience, now=now) as d:
-        d.note(grant="password", client_id=program.shown)
+        d.note(grant="password", client_id=program.client_id)
         try:
             proven = await s.identity.prove(
                 s.store.unit, claimed, password, None, program.address, now
@@ -42,10 +43,10 @@ async def grant_by_password(
         except NotSignedIn:
             refuse_grant(d, "invalid_grant", WRONG)
         async with d.unit() as unit:
-            # Once more: the account may have been disabled while the password was checked.
-            account = await unit.accounts.by_id(proven.id)
-            if account is None or account != proven:
-                refuse_grant(d, "invalid_grant", "the account has changed meanwhile, try again")
+            try:
+                account = await still_as_proven(d, unit, proven)
+            except NotSignedIn as error:
+                refuse_grant(d, "invalid_grant", str(error))
             require_bearer(s, d, account, program.audience)
             begun = await begin_sign_in(s, d, unit, account, program)
             return await issue(s, d, unit, account, begun, program, refreshable=refreshable)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from gateway.actions.authenticate import Session, account_behind, actor_of
-from gateway.actions.inputs import clipped, storable
+from gateway.actions.inputs import storable
 from gateway.actions.recording import Decision, Party, stranger
 from gateway.actions.services import Services
 from gateway.actions.sign_in import new_sign_in
@@ -22,14 +22,12 @@ from gateway.policy.tokens import Endpoint, access_ends, may_bear_token
 from gateway.policy.verdict import Deny
 from gateway.store import Account, SignIn, Token, Unit
 
-MAX_CLIENT_ID = 128
-
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What asks for tokens. All but the endpoint is hostile text."""
+    """What asks for tokens; `inputs.client_id` has checked its id, the rest is hostile text."""
 
-    client_id: str  # what it calls itself
+    client_id: str  # what it calls itself, unless it brings a credential
     audience: str  # the public base of the endpoint that it came to
     address: str
     user_agent: str
@@ -38,11 +36,6 @@ class Program:
     def party(self) -> Party:
         """Who asks, as far as the audit log knows before anything is proven."""
         return stranger(self.address)
-
-    @property
-    def shown(self) -> str:
-        """What it calls itself, fit for the store and for the audit log."""
-        return clipped(storable(self.client_id), MAX_CLIENT_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +83,18 @@ async def sign_in_behind(
     if isinstance(may_bear_token(account.role, endpoint_of(s, token.audience)), Deny):
         raise NotSignedIn("sign in first")
     return sign_in, account
+
+
+async def still_as_proven(d: Decision, unit: Unit, proven: Account) -> Account:
+    """The account, once more: it may have been locked while its password was checked.
+
+    Raises: NotSignedIn.
+    """
+    account = await unit.accounts.by_id(proven.id)
+    if account is None or account != proven:
+        raise NotSignedIn("the account has changed meanwhile, try again")
+    d.party = Party(account.name, account.role.value, d.party.address)
+    return account
 
 
 def endpoint_of(s: Services, audience: str) -> Endpoint:
@@ -155,7 +160,7 @@ async def issue(  # noqa: PLR0917
     """An access token, and a refresh token where the sign-in may be prolonged by one."""
     d.party = actor_of(account, sign_in.id, program.address)
     d.target = program.audience
-    d.note(client_id=program.shown, sign_in=sign_in.id)
+    d.note(client_id=program.client_id, sign_in=sign_in.id)
     await unit.tokens.drop_expired(d.now)
     ends = access_ends(d.now, sign_in_ends=sign_in.expires_at, idle=sign_in.idle)
     drawn = Token("access", sign_in.id, program.client_id, program.audience, ends)

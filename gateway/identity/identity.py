@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from itsdangerous import URLSafeTimedSerializer
 
 from gateway.errors import InvalidInput, NotSignedIn
+from gateway.identity.id_tokens import IdTokens
 from gateway.identity.one_time_codes import matching_step, new_code_secret, provisioning_uri
 from gateway.identity.password_rules import why_unsuitable
 from gateway.identity.passwords import Passwords
@@ -68,6 +69,7 @@ class Identity:
         self.keys = KeyRing(secret_key, retired_keys, clock=clock)
         self.passwords = Passwords()
         self.throttle = SignInThrottle()
+        self.id_tokens = IdTokens(self.keys.purpose_keys)
 
     async def prove(  # noqa: PLR0917
         self,
