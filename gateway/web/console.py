@@ -11,8 +11,10 @@ from aiohttp import web
 from gateway.actions.queries import own_grant
 from gateway.edge import SERVICES
 from gateway.policy.consents import consent_end
+from gateway.policy.facts import Vm
 from gateway.web.access import Access, access_of, visit_access
 from gateway.web.flash import see_other
+from gateway.web.recovery_words import Offer, offers_for
 from gateway.web.rendering import render
 from gateway.web.shown import Left, isolated, left, machine_of
 
@@ -111,6 +113,17 @@ PARTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryPanel:
+    """What this person may do inside the guest from here; who may see nothing of it has none."""
+
+    none: str
+    start_href: str = ""
+    start_label: str = ""
+    propose_href: str = ""
+    offers: tuple[Offer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """Everything the template shows beside the part's own words."""
 
@@ -138,6 +151,7 @@ class Screen:
     leave_action: str
     leave_label: str
     leave_hint: str
+    recovery: RecoveryPanel | None
     combinations: tuple[str, ...] = COMBINATIONS
 
 
@@ -160,12 +174,15 @@ async def show_shared(request: web.Request) -> web.Response:
 
 async def _page(request: web.Request, access: Access) -> web.Response:
     services = request.app[SERVICES]
-    vm = machine_of(access.consent, services.vm(access.consent.resource_id))
-    screen = _screen(access, isolated(vm.name), left(access.consent.expires_at, services.clock()))
+    known = services.vm(access.consent.resource_id)
+    vm = machine_of(access.consent, known)
+    time_left = left(access.consent.expires_at, services.clock())
+    panel = _recovery(access, known)
+    screen = _screen(access, isolated(vm.name), time_left, panel)
     return await render(request, "pages/console.html", vm=vm, screen=screen)
 
 
-def _screen(access: Access, vm: str, time_left: Left) -> Screen:
+def _screen(access: Access, vm: str, time_left: Left, recovery: RecoveryPanel | None) -> Screen:
     part = PARTS[access.part]
     consent = access.consent
     return Screen(
@@ -195,7 +212,30 @@ def _screen(access: Access, vm: str, time_left: Left) -> Screen:
         leave_hint="Ctrl+Alt+Shift leaves the screen with the keyboard."
         if part.may_type
         else WATCHING,
+        recovery=recovery,
     )
+
+
+def _recovery(access: Access, vm: Vm | None) -> RecoveryPanel | None:
+    consent = access.consent
+    match access.part:
+        case "operator":
+            return RecoveryPanel(
+                none="Nothing is proposed.",
+                propose_href=f"/consents/{consent.id}/propose",
+                offers=offers_for(vm.os) if vm else (),
+            )
+        case "tenant":
+            target = quote(consent.resource_id, safe="")
+            return RecoveryPanel(
+                none="Nothing is proposed, and nothing is under way inside the machine.",
+                start_href=f"/recoveries/new?vm={target}&consent={consent.id}",
+                start_label="Recover access",
+            )
+        case "admin":
+            return RecoveryPanel(none="Nothing was proposed or done inside the machine.")
+        case _:
+            return None
 
 
 def _again(access: Access) -> str:

@@ -3,6 +3,8 @@
  * looked at, and swaps in a part that changed, unless somebody is at work inside it.
  */
 
+import { pageAgain } from "./page_again.js";
+
 const EVERY = 4000;
 const MARK = "data-refresh";
 
@@ -18,24 +20,6 @@ function swap(current, fresh) {
   const adopted = document.adoptNode(fresh);
   current.replaceWith(adopted);
   adopted.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
-}
-
-/**
- * This page once more, as a document that runs no script. XMLHttpRequest, because DOMParser is
- * shut by the page's trusted-types policy.
- * @returns {Promise<Document|null>}
- */
-function pageAgain() {
-  return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
-    request.open("GET", location.href);
-    request.responseType = "document";
-    // Tells the gateway that nobody is at the keyboard: it does not prolong the sign-in.
-    request.setRequestHeader("X-Refresh", "1");
-    request.onload = () => resolve(request.status === 200 ? request.response : null);
-    request.onerror = () => resolve(null);
-    request.send();
-  });
 }
 
 async function refresh() {

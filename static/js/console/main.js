@@ -9,6 +9,7 @@ import { begin, condition, next, wants } from "./machine.js";
 import { Panels } from "./panels.js";
 import { People } from "./people.js";
 import { tellPresence } from "./presence.js";
+import { Recoveries } from "./recoveries.js";
 import { Screen } from "./screen.js";
 import { wireSharing } from "./share.js";
 import { Stage } from "./stage.js";
@@ -30,6 +31,7 @@ class ConsolePage {
   #still = new Still(document.getElementById("still"), `${base}/thumbnail.jpg`);
   #people = new People(document.getElementById("roster"), (id) => this.#control({ verb: "give", to: id }));
   #panels = new Panels();
+  #recoveries = new Recoveries();
   #tab = new Tab(facts.consent);
   #dialling = false;
   #entered = false;
@@ -59,10 +61,12 @@ class ConsolePage {
   }
 
   #wireEvents() {
+    this.#recoveries.addEventListener("news", ({ detail }) => this.#say(detail.text));
     const events = new Events(`${base}/events`);
     events.addEventListener("view", ({ detail }) => {
       this.#clock.heard(detail.now);
       this.#feed({ type: "view", ...detail });
+      this.#recoveries.show(detail.recoveries ?? []);
       if (this.#state.over) events.close();
     });
   }
