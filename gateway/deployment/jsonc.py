@@ -52,6 +52,20 @@ def read_jsonc(text: str) -> Any:
     return _Reader(text).whole()
 
 
+def count_from_its_start(whole: Object) -> None:
+    """Let places within `whole` count from its own first line, as its author's editor does."""
+    lines, columns, first = whole.line - 1, whole.column - 1, whole.line
+    waiting: list[Any] = [whole]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Object):
+            each.column -= columns if each.line == first else 0
+            each.line -= lines
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
