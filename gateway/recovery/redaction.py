@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from gateway.recovery.calls import Accepted, Answer, Declined, Done, Secret
+from gateway.recovery.calls import Accepted, Answer, Declined, Done, Secret, Told
 
 WITHHELD: Final = "(not shown: it repeated a secret)"
 SHOWN: Final = 300  # characters of a guest's text
@@ -38,7 +38,8 @@ def answer_in_words(answer: Answer, secrets: Iterable[Secret]) -> str:
             said = shown(stderr if stderr.strip() else stdout, secrets)
             cut = " (cut short)" if truncated else ""
             return f"{ended}: {said}{cut}" if said else ended
-    return "answered"
+        case Told(facts=facts):
+            return shown(f"told: {facts.get('pretty-name') or facts.get('id')}", secrets)
 
 
 def _spellings(secrets: Iterable[Secret]) -> Iterable[str]:
