@@ -13,6 +13,11 @@ def tenant_id(public_base: str) -> str:
     return str(uuid5(NAMESPACE_URL, public_base))
 
 
+def provider_subscription(public_base: str) -> str:
+    """The administrators' own subscription, in which the seed's scripts find the features."""
+    return str(uuid5(NAMESPACE_URL, f"{public_base}/provider-subscription"))
+
+
 def object_id(account_id: str) -> str:
     """An account's id as the GUID that clients expect."""
     return str(UUID(account_id))

@@ -9,7 +9,7 @@ from gateway.actions.refuse_scope import refuse_scope
 from gateway.api.arm.envelope import ArmError, echoed, well_formed_guid
 from gateway.api.arm.routing import ArmCall
 from gateway.errors import NotFound
-from gateway.policy.directory import provider_subscription
+from gateway.identity.directory import object_id, provider_subscription
 from gateway.policy.facts import Role
 
 _ROLES: Final = {"tenant": Role.TENANT, "admin": Role.ADMIN}
@@ -55,7 +55,7 @@ async def authorization_failed(call: ArmCall) -> ArmError:
         return ArmError(
             HTTPStatus.FORBIDDEN,
             "AuthorizationFailed",
-            f"The client '{actor.name}' with object id '{actor.account_id}' does not have "
+            f"The client '{actor.name}' with object id '{object_id(actor.account_id)}' does not have "
             f"authorization to perform action '{call.route.action}' over scope '{echoed(scope)}' "
             "or the scope is invalid. If access was recently granted, please refresh your "
             "credentials.",

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -23,10 +23,6 @@ from gateway.edge import MAX_BODY, ArmEndpoint
 from gateway.policy.facts import Actor
 
 Audience = Literal["tenant", "admin", "both", "open"]
-
-_ILLEGIBLE: Final = ArmError(
-    HTTPStatus.BAD_REQUEST, "InvalidRequestUri", "The request's path holds illegible characters."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,5 +196,6 @@ def decoded_path(raw_path: str) -> str:
     """
     segments = [unquote(segment) for segment in raw_path.split("/") if segment]
     if not all(segment.isprintable() and "/" not in segment for segment in segments):
-        raise _ILLEGIBLE
+        why = "The request's path holds illegible characters."
+        raise ArmError(HTTPStatus.BAD_REQUEST, "InvalidRequestUri", why)
     return "/" + "/".join(segments)
