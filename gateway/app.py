@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -14,8 +14,11 @@ from aiohttp import web
 
 from gateway import api, viewing
 from gateway import web as pages
+from gateway.actions.carry_out import settle_after_restart
+from gateway.actions.recovery_queue import RecoveryQueue
 from gateway.actions.services import Services
 from gateway.actions.sweep import end_sessions_of_missing_vms, sweep
+from gateway.api import arm
 from gateway.backends import Backend, Backends
 from gateway.backends.vnc import VncBackend
 from gateway.bus import (
@@ -28,10 +31,11 @@ from gateway.bus import (
 )
 from gateway.consoles.participants import End
 from gateway.consoles.registry import Registry
-from gateway.edge import MAX_BODY, SERVICES, TRUSTED_PROXIES
+from gateway.edge import ARM_ENDPOINT, MAX_BODY, SERVICES, TRUSTED_PROXIES, ArmEndpoint
 from gateway.errors import GatewayError, StoreUnavailable
+from gateway.guests import GuestKind, Guests, qemu_kinds
 from gateway.identity import Identity
-from gateway.identity.secrets import load_or_make_key
+from gateway.identity.secrets import load_key, load_or_make_key
 from gateway.identity.throttle import Misses
 from gateway.inventory import Inventory
 from gateway.operations.metrics import Metrics
@@ -62,6 +66,7 @@ class Gateway:
     registry: Registry
     inventory: Inventory
     checkpoints: Checkpoints
+    recoveries: RecoveryQueue
     metrics: Metrics = field(init=False)
     draining: bool = False
 
@@ -103,21 +108,26 @@ async def open_gateway(
     *,
     inventory: Inventory,
     backends: Mapping[str, Backend] | None = None,
+    guests: Mapping[str, GuestKind] | None = None,
     clock: Clock = utc_now,
 ) -> AsyncIterator[Gateway]:
     """Build a node and keep its upkeep running until the block ends.
 
-    `backends` adds to the adapters by the scheme of a console's address.
+    `backends` adds to the adapters by the scheme of a console's address, `guests` to the kinds of
+    guests by the scheme of a guest agent's or a power state's.
     Raises: SettingsError, StoreUnavailable.
     """
     async with AsyncExitStack() as stack:
-        gateway = await _build(settings, inventory, backends or {}, clock, stack)
+        gateway = await _build(settings, inventory, backends or {}, guests or {}, clock, stack)
         _wire(gateway.services.bus, gateway.registry, clock)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(gateway.registry.run(), name="consoles")
         await gateway.registry.running()
         # Before anybody comes in: a VM that is gone may come back as another one.
         await end_sessions_of_missing_vms(gateway.services, clock())
+        # Before anything new is sent: what was on its way when this node stopped is unknown now.
+        await settle_after_restart(gateway.services, clock())
+        tasks.create_task(gateway.recoveries.run(gateway.services), name="recoveries")
         upkeep = [
             tasks.create_task(_every(SWEEP_SECONDS, gateway, _sweep), name="sweep"),
             tasks.create_task(_every(CHECKPOINT_SECONDS, gateway, _checkpoint), name="checkpoint"),
@@ -127,14 +137,16 @@ async def open_gateway(
         finally:
             for task in upkeep:
                 task.cancel()
+            gateway.recoveries.stop()
             await gateway.drain()
             await _checkpoint(gateway)
 
 
-async def _build(
+async def _build(  # noqa: PLR0917
     settings: Settings,
     inventory: Inventory,
     backends: Mapping[str, Backend],
+    guests: Mapping[str, GuestKind],
     clock: Clock,
     stack: AsyncExitStack,
 ) -> Gateway:
@@ -145,10 +157,11 @@ async def _build(
     dialler = Backends({"vnc": vnc, "vnc+unix": vnc, **backends})
     registry = Registry(dialler.dial, clock, operator_linger=settings.operator_linger_seconds)
     checkpoints = Checkpoints(settings.checkpoint_path)
+    recoveries = RecoveryQueue()
     services = Services(
         store=store,
         bus=Bus(),
-        identity=Identity(load_or_make_key(settings.secret_key_path), clock=clock),
+        identity=_identity(settings, clock),
         inventory=inventory,
         registry=registry,
         misses=Misses(),
@@ -157,8 +170,17 @@ async def _build(
         admin_public_base=settings.admin_public_base,
         clock=clock,
         checkpoints=checkpoints.all,
+        guests=Guests({**qemu_kinds(), **guests}, settings.guest_agent_wait_seconds),
+        recoveries=recoveries,
+        recovery_timeout=timedelta(seconds=settings.recovery_timeout_seconds),
     )
-    return Gateway(settings, services, registry, inventory, checkpoints)
+    return Gateway(settings, services, registry, inventory, checkpoints, recoveries)
+
+
+def _identity(settings: Settings, clock: Clock) -> Identity:
+    """With the keys, former ones included. Raises: SettingsError."""
+    retired = [load_key(path) for path in settings.retired_secret_key_files]
+    return Identity(load_or_make_key(settings.secret_key_path), retired_keys=retired, clock=clock)
 
 
 def _wire(bus: Bus, registry: Registry, now: Clock) -> None:
@@ -219,13 +241,33 @@ async def _checkpoint(gateway: Gateway) -> None:
 
 
 def create_app(gateway: Gateway) -> web.Application:
-    """The pages, the API and the consoles of `gateway`."""
+    """The pages, the API, the consoles and the tenants' Resource Manager of `gateway`."""
+    settings = gateway.settings
     app = web.Application(
         client_max_size=MAX_BODY,
         middlewares=[gateway.metrics.middleware(), *api.middlewares(), *pages.middlewares()],
     )
     app[SERVICES] = gateway.services
-    app[TRUSTED_PROXIES] = gateway.settings.trusted_proxies
-    app.add_routes([*viewing.routes(), *api.routes(), *pages.routes()])
+    app[TRUSTED_PROXIES] = settings.trusted_proxies
+    app[ARM_ENDPOINT] = ArmEndpoint("tenant", settings.public_base, settings.location)
+    app.add_routes([*viewing.routes(), *api.routes(), *pages.routes(), arm.entrance()])
+    pages.set_up(app)
+    return app
+
+
+def create_admin_app(gateway: Gateway) -> web.Application:
+    """The administrators' Resource Manager, which has a listener and an audience of its own.
+
+    Only where the settings name it.
+    """
+    settings = gateway.settings
+    assert settings.admin_public_base is not None, "this gateway has no such endpoint"
+    app = web.Application(
+        client_max_size=MAX_BODY, middlewares=[gateway.metrics.middleware(), *pages.middlewares()]
+    )
+    app[SERVICES] = gateway.services
+    app[TRUSTED_PROXIES] = settings.trusted_proxies
+    app[ARM_ENDPOINT] = ArmEndpoint("admin", settings.admin_public_base, settings.location)
+    app.add_routes([arm.entrance(alone=True)])
     pages.set_up(app)
     return app

@@ -66,6 +66,15 @@ class SubscriptionChanged(Fact):
     enabled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RecoveryChanged(Fact):
+    """A recovery action was asked for, moved on by a step, or is over."""
+
+    action_id: str
+    vm_key: str
+    consent_id: str | None
+
+
 F = TypeVar("F", bound=Fact)
 
 

@@ -54,6 +54,8 @@ _STATUS: Final[dict[type[errors.GatewayError], HTTPStatus]] = {
     errors.Throttled: HTTPStatus.TOO_MANY_REQUESTS,
     errors.StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
+    errors.GuestError: HTTPStatus.BAD_GATEWAY,
+    errors.ExtensionRefused: HTTPStatus.CONFLICT,
 }
 
 

@@ -1,6 +1,7 @@
 """What ends together. Each function writes rows in the caller's unit and notes what to tell.
 
-consent ends      → its grants, share links (with their visits) and console session
+consent ends      → its grants, share links (with their visits), console session, and the recovery
+                    actions asked for under it that were not sent
 sign-in ends      → the grants drawn from it
 account disabled  → its sign-ins and its unused set-up links
 last grant ends   → the console session; the consent stays
@@ -10,10 +11,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.actions.asking import end_unsent
 from gateway.actions.recording import Decision
 from gateway.bus import ConsentEnded, GrantEnded, LinkRevoked, SignInEnded
 from gateway.consoles.participants import End
 from gateway.policy.facts import Consent, EndCode, Grant, ShareLink
+from gateway.policy.recovery import UNSENT_STATES, ActionState
+from gateway.recovery.catalogue import Failure
 from gateway.store import Unit
 
 
@@ -30,6 +34,7 @@ async def end_consent_rows(d: Decision, unit: Unit, consent: Consent, end: End) 
         if link.revoked_at is None:
             await unit.links.update(replace(link, revoked_at=end.at))
     await _close_records(unit, consent.id, end)
+    await _cancel_recoveries(d, unit, consent.id, end)
     d.publish(ConsentEnded(ended))
     return ended
 
@@ -78,6 +83,12 @@ async def spend_setup_links(d: Decision, unit: Unit, account_id: str) -> None:
         if link.used_at is None or link.code_secret is not None:
             used_at = link.used_at or d.now
             await unit.setup_links.update(replace(link, used_at=used_at, code_secret=None))
+
+
+async def _cancel_recoveries(d: Decision, unit: Unit, consent_id: str, end: End) -> None:
+    why = Failure("Canceled", "The consent ended before this was sent.")
+    for action in await unit.recovery_actions.in_states(UNSENT_STATES, consent_id=consent_id):
+        await end_unsent(d, unit, action, ActionState.CANCELLED, why, end.by)
 
 
 async def _close_records(unit: Unit, consent_id: str, end: End) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from gateway.actions.floods import Floods
@@ -13,6 +14,7 @@ from gateway.consoles.registry import Registry
 from gateway.identity import Identity
 from gateway.inventory import Machine
 from gateway.policy.facts import Vm
+from gateway.recovery.calls import Answer, Call
 from gateway.store import Checkpoint, Store
 
 
@@ -36,6 +38,44 @@ class Misses(Protocol):
         """Note one wrong guess."""
 
 
+class Agent(Protocol):
+    """A guest's agent, for as long as it is in use."""
+
+    async def perform(self, call: Call) -> Answer:
+        """Raises: GuestUnreachable (nothing was sent), GuestLost (nobody knows what was done)."""
+
+
+class AgentFacts(Protocol):
+    """What a guest's agent says of itself: hostile, bounded text."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def os_name(self) -> str | None: ...
+    @property
+    def os_version(self) -> str | None: ...
+
+
+class Guests(Protocol):
+    """What the actions ask of the guests: `gateway.guests.Guests`."""
+
+    async def power(self, guest: Machine) -> str:
+        """A word of `gateway.guests.Power`: running, paused, off, unknown. Raises nothing."""
+
+    def agent(self, guest: Machine) -> AbstractAsyncContextManager[Agent]:
+        """The VM's agent, nobody else's meanwhile. Raises: GuestUnreachable, after waiting."""
+
+    async def facts(self, guest: Machine) -> AgentFacts | None:
+        """None where the agent does not answer."""
+
+
+class Recoveries(Protocol):
+    """Carries out what was requested."""
+
+    def start(self, action_id: str) -> None:
+        """It was committed as requested: begin as soon as its VM is free."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """INVARIANT: an action reaches nothing but what is in here, its arguments and `policy`."""
@@ -50,6 +90,9 @@ class Services:
     public_base: str  # scheme://host[:port], what links given to people begin with
     clock: Callable[[], datetime]  # aware UTC
     checkpoints: Callable[[], Sequence[Checkpoint]]  # audit heads kept outside the store; blocks
+    guests: Guests
+    recoveries: Recoveries
+    recovery_timeout: timedelta = timedelta(minutes=90)  # once the guest's agent answers
     floods: Floods = field(default_factory=Floods)
     admin_public_base: str | None = None  # the administrators' endpoint, where there is one
 

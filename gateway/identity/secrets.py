@@ -49,6 +49,17 @@ def load_or_make_key(path: Path) -> bytes:
     """
     try:
         _make_key(path)
+    except OSError as error:
+        raise SettingsError(f"secret key: {path}: {error.strerror}") from error
+    return load_key(path)
+
+
+def load_key(path: Path) -> bytes:
+    """Return the secret key that a file holds, such as a retired one.
+
+    Raises: SettingsError where it cannot be read, is too short, or is anybody else's to read.
+    """
+    try:
         if path.stat().st_mode & 0o077:
             raise SettingsError(f"secret key: others may read {path}; chmod it to 0600")
         key = path.read_bytes().strip()

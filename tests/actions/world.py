@@ -14,6 +14,7 @@ from sqlalchemy import text
 from gateway import bus
 from gateway.actions.admit import Admission, TicketSecret, admit
 from gateway.actions.authenticate import Session, actor_of
+from gateway.actions.carry_out import carry_out
 from gateway.actions.open_console import new_grant
 from gateway.actions.services import Services
 from gateway.actions.sign_in import new_sign_in
@@ -25,7 +26,8 @@ from gateway.identity.throttle import Misses
 from gateway.inventory import ConsoleAddress, Machine
 from gateway.policy.consents import new_consent
 from gateway.policy.facts import Consent, Grant, Role, Vm, Workstation
-from gateway.store import Account, AuditRecord, Store, new_id
+from gateway.store import Account, AuditRecord, RecoveryAction, Store, new_id
+from tests.actions.guests import FakeGuests, FakeRecoveries
 
 START = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
 NODE = "AzS-ERCS01"
@@ -120,6 +122,8 @@ class World:
         self.clock = Clock()
         self.facts: list[Fact] = []
         self.registry = FakeRegistry()
+        self.guests = FakeGuests()
+        self.recoveries = FakeRecoveries()
         self.inventory = FakeInventory(WEB01, WEB02, FAB01, FAR01)
         self.identity = Identity(b"k" * 32, clock=self.clock)
         self.passwords = QuickPasswords()
@@ -133,6 +137,7 @@ class World:
             bus.SignInEnded,
             bus.SafelistChanged,
             bus.SubscriptionChanged,
+            bus.RecoveryChanged,
         ):
             self.bus.subscribe(kind, self.facts.append)
         self.s = Services(
@@ -146,6 +151,8 @@ class World:
             public_base="https://gateway.example",
             clock=self.clock,
             checkpoints=tuple,
+            guests=self.guests,
+            recoveries=self.recoveries,
         )
         self.accounts: dict[str, Account] = {}
         self.code_secrets: dict[str, str] = {}
@@ -239,6 +246,15 @@ class World:
             address=session.actor.address,
             now=self.now,
         )
+
+    async def carry_out(self) -> list[RecoveryAction]:
+        """Carry out what was to be begun, one after the other; how each ended."""
+        begun, self.recoveries.started = self.recoveries.started, []
+        for action_id in begun:
+            await carry_out(self.s, action_id)
+        async with self.store.reading() as unit:
+            found = [await unit.recovery_actions.get(action_id) for action_id in begun]
+        return [action for action in found if action is not None]
 
     async def audit(self) -> tuple[AuditRecord, ...]:
         """Every record, oldest first."""
