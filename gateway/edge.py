@@ -34,7 +34,11 @@ ARM_ENDPOINT: Final = web.AppKey("arm_endpoint", ArmEndpoint)
 API_PREFIX: Final = "/api/"
 # The names of routes that answer programs: no cookie counts there, and no page is rendered.
 ARM_ROUTE: Final = "arm"
-PROGRAM_ROUTES: Final = frozenset({ARM_ROUTE})
+AUTHORITY_ROUTE: Final = "adfs"  # also before a dot: `adfs.token`
+# Where people approve such programs, in a browser.
+DEVICE_PAGE: Final = "/device"
+AUTHORIZE_PAGE: Final = "/adfs/oauth2/authorize"
+PROGRAM_ROUTES: Final = frozenset({ARM_ROUTE, AUTHORITY_ROUTE})
 
 # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2).
 SIGN_IN_COOKIE: Final = "__Host-eva"
@@ -64,7 +68,14 @@ def for_programs(request: web.Request) -> bool:
 
     Browsers add no token by themselves, so nothing needs protection against forged requests.
     """
-    return request.path.startswith(API_PREFIX) or request.match_info.route.name in PROGRAM_ROUTES
+    name = request.match_info.route.name or ""
+    return request.path.startswith(API_PREFIX) or name.partition(".")[0] in PROGRAM_ROUTES
+
+
+def base_of(request: web.Request) -> str:
+    """The public base of the endpoint that this request came to; its tokens' audience."""
+    endpoint = request.app.get(ARM_ENDPOINT)
+    return endpoint.base if endpoint is not None else request.app[SERVICES].public_base
 
 
 def status_of(error: errors.GatewayError) -> HTTPStatus:

@@ -19,7 +19,7 @@ from gateway.actions.tokens import (
     refuse_grant,
     still_as_proven,
 )
-from gateway.errors import Refused, Throttled
+from gateway.errors import NotFound, Refused, Throttled
 from gateway.identity.secrets import digest_of
 from gateway.identity.user_codes import new_user_code, typed_user_code
 from gateway.policy.tokens import DEVICE_CODE_LIFETIME, may_bear_token
@@ -85,6 +85,17 @@ async def look_up_device(
             return await _waiting(s, d, unit, user_code, audience)
 
 
+async def waiting_device(
+    s: Services, user_code: str, *, audience: str, now: datetime
+) -> DeviceCode:
+    """The same without a record, to ask once more. Raises: NotFound."""
+    async with s.store.reading() as unit:
+        code = await unit.device_codes.by_user_code(typed_user_code(user_code))
+    if code is None or not _waits(code, audience, now):
+        raise NotFound(NO_SUCH_CODE.reason)
+    return code
+
+
 async def approve_device(
     s: Services,
     user_code: str,
@@ -136,16 +147,16 @@ async def _waiting(
 ) -> DeviceCode:
     """The code while it waits for its person. Raises: NotFound, and counts the miss."""
     code = await unit.device_codes.by_user_code(typed_user_code(user_code))
-    if (
-        code is None
-        or code.audience != audience
-        or code.state is not DeviceState.PENDING
-        or code.expires_at <= d.now
-    ):
+    if code is None or not _waits(code, audience, d.now):
         s.misses.missed(d.party.address, d.now)
         d.refuse(NO_SUCH_CODE)
     d.note(client_id=code.client_id, program_at=code.address)
     return code
+
+
+def _waits(code: DeviceCode, audience: str, now: datetime) -> bool:
+    pending = code.state is DeviceState.PENDING and now < code.expires_at
+    return pending and code.audience == audience
 
 
 async def grant_by_device_code(

@@ -6,6 +6,7 @@ hand, its tokens are worth nothing from the same commit on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -21,6 +22,10 @@ from gateway.identity.sign_ins import worth_touching
 from gateway.policy.tokens import Endpoint, access_ends, may_bear_token
 from gateway.policy.verdict import Deny
 from gateway.store import Account, SignIn, Token, Unit
+
+# What is asked for beside the endpoint (OpenID Connect Core §3.1.2.1, §11).
+ABOUT_THE_PERSON = frozenset({"openid", "profile", "email", "offline_access"})
+OF_THE_ENDPOINT = ("/.default", "/user_impersonation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,24 @@ def endpoint_of(s: Services, audience: str) -> Endpoint:
         return Endpoint.TENANT
     assert audience == s.admin_public_base, "tokens are for an endpoint of ours"
     return Endpoint.ADMIN
+
+
+def require_audience(wanted: Iterable[str], base: str) -> None:
+    """Raises: Refused unless what is asked for is this endpoint, however that is written.
+
+    `wanted`: scopes and resources, as OAuth's and AD FS's clients name them.
+    """
+    for scope in wanted:
+        if scope not in ABOUT_THE_PERSON and _resource(scope) != base.lower():
+            why = f"the tokens of this authority are for {base}: ask for the scope {base}/.default"
+            raise Refused("invalid_scope", why)
+
+
+def _resource(scope: str) -> str:
+    """`https://host/.default`, `https://host//.default` and `https://host/` are one."""
+    for suffix in OF_THE_ENDPOINT:
+        scope = scope.removesuffix(suffix)
+    return scope.rstrip("/").lower()
 
 
 def refuse_grant(d: Decision, error: str, denial: Deny | str) -> NoReturn:

@@ -9,10 +9,12 @@ from gateway.assets import STATIC
 from gateway.web import (
     accounts,
     audit,
+    authorize,
     connect,
     console,
     console_acts,
     console_events,
+    device,
     endings,
     join,
     operator,
@@ -34,6 +36,8 @@ from gateway.web.rendering import set_up_templates
 
 PAGES = (
     sign_in,
+    device,
+    authorize,
     setting_up,
     connect,
     join,
@@ -58,6 +62,11 @@ def routes() -> list[web.AbstractRouteDef]:
     """Every page's routes, and the static files."""
     found: list[web.AbstractRouteDef] = [route for page in PAGES for route in page.routes()]
     return [*found, web.static("/static", STATIC)]
+
+
+def authority_routes() -> list[web.AbstractRouteDef]:
+    """The pages on which people approve programs, for an endpoint that has no other pages."""
+    return [*device.routes(), *authorize.routes(), web.static("/static", STATIC)]
 
 
 def middlewares() -> list[Middleware]:

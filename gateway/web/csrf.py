@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from itsdangerous import BadSignature
 
-from gateway.edge import SERVICES, VISIT_COOKIE, for_programs, read_form, session_of
+from gateway.edge import SERVICES, VISIT_COOKIE, base_of, for_programs, read_form, session_of
 from gateway.errors import NotSignedIn, Refused
 from gateway.identity import digest_of
 
@@ -44,7 +44,7 @@ def check_origin(request: web.Request) -> None:
     """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    ours = request.app[SERVICES].public_base
+    ours = base_of(request)
     if site is not None and site != "same-origin":
         raise OTHER_ORIGIN
     vouched = site == "same-origin" and origin in {None, "null"}

@@ -23,6 +23,9 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
     )
 )
 
+# The one origin that this answer's forms may go to; checked, never as a request said it.
+FORM_TARGET: Final = web.RequestKey("form_target", str)
+
 # ASVS 5.0 V3.4.1 (one year and more), V3.4.4, V3.4.5, V3.4.8.
 EVERYWHERE: Final = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
@@ -38,6 +41,10 @@ EVERYWHERE: Final = {
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """A signal handler: runs before any answer's headers leave."""
     response.headers.update(EVERYWHERE)
+    if (target := request.get(FORM_TARGET)) is not None:
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
+            "form-action 'self'", f"form-action {target}"
+        )
     response.headers.pop("Server", None)
     if request.path.startswith(STATIC_PREFIX):
         # With an ETag: modules import each other by plain paths, so ask each time, send rarely.
