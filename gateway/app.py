@@ -18,7 +18,7 @@ from gateway.actions.carry_out import settle_after_restart
 from gateway.actions.recovery_queue import RecoveryQueue
 from gateway.actions.services import Services
 from gateway.actions.sweep import end_sessions_of_missing_vms, sweep
-from gateway.api import arm
+from gateway.api import adfs, arm
 from gateway.backends import Backend, Backends
 from gateway.backends.vnc import VncBackend
 from gateway.bus import (
@@ -250,7 +250,8 @@ def create_app(gateway: Gateway) -> web.Application:
     app[SERVICES] = gateway.services
     app[TRUSTED_PROXIES] = settings.trusted_proxies
     app[ARM_ENDPOINT] = ArmEndpoint("tenant", settings.public_base, settings.location)
-    app.add_routes([*viewing.routes(), *api.routes(), *pages.routes(), arm.entrance()])
+    app.add_routes([*viewing.routes(), *api.routes(), *pages.routes(), *adfs.routes()])
+    app.add_routes([arm.entrance()])
     pages.set_up(app)
     return app
 
@@ -268,6 +269,7 @@ def create_admin_app(gateway: Gateway) -> web.Application:
     app[SERVICES] = gateway.services
     app[TRUSTED_PROXIES] = settings.trusted_proxies
     app[ARM_ENDPOINT] = ArmEndpoint("admin", settings.admin_public_base, settings.location)
-    app.add_routes([arm.entrance(alone=True)])
+    # In this order: the entrance takes whatever comes.
+    app.add_routes([*pages.authority_routes(), *adfs.routes(), arm.entrance(alone=True)])
     pages.set_up(app)
     return app

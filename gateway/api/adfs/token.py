@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
@@ -20,7 +21,7 @@ from gateway.api.adfs.forms import Form, form_of
 from gateway.edge import SERVICES
 from gateway.errors import Refused
 
-Grant = Callable[[Services, Form], Awaitable[Issued]]
+Grant = Callable[[Services, Form, datetime], Awaitable[Issued]]
 
 
 def routes() -> list[web.RouteDef]:
@@ -35,39 +36,40 @@ async def issue(request: web.Request) -> web.Response:
     grant = GRANTS.get(kind)
     if grant is None:
         raise Refused("unsupported_grant_type", f"one of {', '.join(GRANTS)}")
-    issued = await grant(services, form)
+    now = services.clock()
+    issued = await grant(services, form, now)
     # A program that acts by itself is nobody to tell about (OpenID Connect Core §2).
     openid = form.openid and kind != "client_credentials"
-    return web.json_response(token_answer(services, issued, now=services.clock(), openid=openid))
+    return web.json_response(token_answer(services, issued, now=now, openid=openid))
 
 
-async def _by_credential(services: Services, form: Form) -> Issued:
+async def _by_credential(services: Services, form: Form, now: datetime) -> Issued:
     secret = form.need("client_secret")
-    return await grant_by_credential(services, form.program, secret=secret, now=services.clock())
+    return await grant_by_credential(services, form.program, secret=secret, now=now)
 
 
-async def _by_password(services: Services, form: Form) -> Issued:
+async def _by_password(services: Services, form: Form, now: datetime) -> Issued:
     return await grant_by_password(
         services,
         form.program,
         name=form.need("username"),
         password=form.need("password"),
         refreshable=form.offline,
-        now=services.clock(),
+        now=now,
     )
 
 
-async def _by_refresh_token(services: Services, form: Form) -> Issued:
+async def _by_refresh_token(services: Services, form: Form, now: datetime) -> Issued:
     secret = form.need("refresh_token")
-    return await grant_by_refresh_token(services, form.program, secret=secret, now=services.clock())
+    return await grant_by_refresh_token(services, form.program, secret=secret, now=now)
 
 
-async def _by_device_code(services: Services, form: Form) -> Issued:
+async def _by_device_code(services: Services, form: Form, now: datetime) -> Issued:
     secret = form.need("device_code")
-    return await grant_by_device_code(services, form.program, secret=secret, now=services.clock())
+    return await grant_by_device_code(services, form.program, secret=secret, now=now)
 
 
-async def _by_authorization_code(services: Services, form: Form) -> Issued:
+async def _by_authorization_code(services: Services, form: Form, now: datetime) -> Issued:
     return await grant_by_authorization_code(
         services,
         form.program,
@@ -75,7 +77,7 @@ async def _by_authorization_code(services: Services, form: Form) -> Issued:
         redirect_uri=form.need("redirect_uri"),
         verifier=form.need("code_verifier"),
         refreshable=form.offline,
-        now=services.clock(),
+        now=now,
     )
 
 
