@@ -7,6 +7,7 @@ from gateway.store.audit_chain import AuditRecord, Broken, Checkpoint, Head, Int
 from gateway.store.authorization_codes import AuthorizationCode
 from gateway.store.checkpoints import Checkpoints
 from gateway.store.client_credentials import ClientCredential, NamedCredential
+from gateway.store.deployments import Deployment
 from gateway.store.device_codes import DeviceCode, DeviceState
 from gateway.store.extensions import Extension
 from gateway.store.identifiers import new_id
@@ -32,6 +33,7 @@ __all__ = [
     "Checkpoints",
     "ClientCredential",
     "ConsoleRecord",
+    "Deployment",
     "DeviceCode",
     "DeviceState",
     "Extension",

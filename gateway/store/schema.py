@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from gateway.deployment.progress import DeploymentState
 from gateway.policy.facts import EndCode, Role
 from gateway.store.columns import Moment, Network, Seconds, Word
 
@@ -366,14 +367,18 @@ deployments = Table(
     Column("key", String(1024), nullable=False, unique=True),  # its resource id, lower case
     Column("resource_id", String(1024), nullable=False),
     Column("subscription_id", ID, nullable=False),
+    Column("node", String(256), nullable=False),  # which sees it through
     Column("mode", String(16), nullable=False),
+    Column("state", Word(DeploymentState), nullable=False),
     Column("parameters", Text, nullable=False),  # JSON
+    Column("outputs", Text, nullable=False),  # JSON
     Column("resources", Text, nullable=False),  # JSON: each resource's id, and its operation's
-    Column("error", Text),  # JSON
+    Column("pending", Text),  # JSON, sealed: what is yet to be written; gone once it is over
     Column("correlation_id", ID, nullable=False),
     Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("ended_at", Moment),
+    Index(None, "state"),
 )
 
 # The audit log keeps its moments and details as the very text that was hashed: the chain is

@@ -10,6 +10,7 @@ from gateway.store.audit import AuditLog
 from gateway.store.authorization_codes import AuthorizationCodes
 from gateway.store.client_credentials import ClientCredentials
 from gateway.store.consents import Consents
+from gateway.store.deployments import Deployments
 from gateway.store.device_codes import DeviceCodes
 from gateway.store.extensions import Extensions
 from gateway.store.features import Features
@@ -48,6 +49,7 @@ class Unit:
         self.authorization_codes = AuthorizationCodes(connection)
         self.sessions = Sessions(connection)
         self.scale_sets = ScaleSets(connection)
+        self.deployments = Deployments(connection)
         self.features = Features(connection)
         self.extensions = Extensions(connection)
         self.operations = Operations(connection)

@@ -213,10 +213,13 @@ def _recovery() -> None:
         sa.Column("key", sa.String(1024), nullable=False),
         sa.Column("resource_id", sa.String(1024), nullable=False),
         sa.Column("subscription_id", KEY, nullable=False),
+        sa.Column("node", sa.String(256), nullable=False),
         sa.Column("mode", sa.String(16), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
         sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=False),
         sa.Column("resources", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text()),
+        sa.Column("pending", sa.Text()),
         sa.Column("correlation_id", KEY, nullable=False),
         sa.Column("account_id", KEY, nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
@@ -227,3 +230,4 @@ def _recovery() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_deployments"),
         sa.UniqueConstraint("key", name="uq_deployments_key"),
     )
+    op.create_index("ix_deployments_state", "deployments", ["state"])
