@@ -251,7 +251,7 @@ def create_app(gateway: Gateway) -> web.Application:
     app[TRUSTED_PROXIES] = settings.trusted_proxies
     app[ARM_ENDPOINT] = ArmEndpoint("tenant", settings.public_base, settings.location)
     app.add_routes([*viewing.routes(), *api.routes(), *pages.routes(), *adfs.routes()])
-    app.add_routes([arm.entrance()])
+    app.add_routes([arm.entry()])
     pages.set_up(app)
     return app
 
@@ -270,6 +270,6 @@ def create_admin_app(gateway: Gateway) -> web.Application:
     app[TRUSTED_PROXIES] = settings.trusted_proxies
     app[ARM_ENDPOINT] = ArmEndpoint("admin", settings.admin_public_base, settings.location)
     # In this order: the entrance takes whatever comes.
-    app.add_routes([*pages.authority_routes(), *adfs.routes(), arm.entrance(alone=True)])
+    app.add_routes([*pages.authority_routes(), *adfs.routes(), arm.entry(alone=True)])
     pages.set_up(app)
     return app

@@ -1,4 +1,4 @@
-"""Listening: TLS, both listeners, signals, and an end that loses nobody."""
+"""Listening: TLS, every listener, signals, and an end that loses nobody."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from gateway.actions.accounts import first_start
-from gateway.app import Gateway, create_app, open_gateway
+from gateway.app import Gateway, create_admin_app, create_app, open_gateway
 from gateway.errors import GatewayError, SettingsError
 from gateway.inventory import Inventory
 from gateway.listener import CappedSite, connections_that_fit
@@ -27,6 +27,7 @@ KEEPALIVE_SECONDS: Final = 15.0  # aiohttp's default keeps half a header waiting
 HANDSHAKE_SECONDS: Final = 10.0  # for TLS; asyncio's default keeps who says nothing for a minute
 LINGER_SECONDS: Final = 3.0  # for the rest of a body that was answered before it had all come
 SHUTDOWN_SECONDS: Final = 10.0
+LEAST_ADMINS: Final = 4  # connections to the administrators' endpoint, of all that fit
 
 
 def load_tls(settings: Settings) -> ssl.SSLContext:
@@ -53,23 +54,18 @@ def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
 
 @asynccontextmanager
 async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None]:
-    """Serve `gateway` on both listeners until the block ends. Raises: SettingsError."""
+    """Serve `gateway` on its listeners until the block ends. Raises: SettingsError."""
     settings = gateway.settings
     most = connections_that_fit(settings.max_connections)
+    for_admins = 0 if settings.admin_listen is None else max(LEAST_ADMINS, most // 16)
     app = create_app(gateway)
 
     async def drain(_app: web.Application) -> None:
         await gateway.drain()
 
     app.on_shutdown.append(drain)
-    main = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        lingering_time=LINGER_SECONDS,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        handler_cancellation=True,
-    )
+    main = _runner(app)
+    admins = None if settings.admin_listen is None else _runner(create_admin_app(gateway))
     operations = web.AppRunner(
         operations_app(gateway.readiness, gateway.metrics.registry),
         access_log=None,
@@ -77,13 +73,28 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None
     )
     try:
         await _listen(operations, settings.operations_listen, None, most)
-        await _listen(main, settings.listen, tls, most)
+        await _listen(main, settings.listen, tls, most - for_admins)
+        if admins is not None and settings.admin_listen is not None:
+            await _listen(admins, settings.admin_listen, tls, for_admins)
         log.info("gateway.serving", base=settings.public_base, node=settings.node)
         yield
     finally:
         # The operations listener goes last, so that /readyz says "draining" meanwhile.
+        if admins is not None:
+            await admins.cleanup()
         await main.cleanup()
         await operations.cleanup()
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        handler_cancellation=True,
+    )
 
 
 async def _listen(

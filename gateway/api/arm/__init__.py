@@ -17,6 +17,7 @@ from gateway.api.arm import (
     providers,
     resource_groups,
     subscriptions,
+    virtual_machines,
     vm_access,
 )
 from gateway.api.arm.entrance import Entrance
@@ -29,6 +30,7 @@ RESOURCES: Final = (
     subscriptions,
     providers,
     resource_groups,
+    virtual_machines,
     vm_access,
     extension_images,
     features,
@@ -44,7 +46,7 @@ def routes() -> list[Route]:
     return [route for resource in RESOURCES for route in resource.routes()]
 
 
-def entrance(*, alone: bool = False, throttle: RequestThrottle | None = None) -> web.RouteDef:
+def entry(*, alone: bool = False, throttle: RequestThrottle | None = None) -> web.RouteDef:
     """The one route that an application needs. `alone`: nothing else is served there."""
     path = _EVERYTHING if alone else _ROOTS
     return web.route("*", path, Entrance(routes(), throttle).enter, name=ARM_ROUTE)

@@ -55,10 +55,10 @@ async def authorization_failed(call: ArmCall) -> ArmError:
         return ArmError(
             HTTPStatus.FORBIDDEN,
             "AuthorizationFailed",
-            f"The client '{actor.name}' with object id '{object_id(actor.account_id)}' does not have "
-            f"authorization to perform action '{call.route.action}' over scope '{echoed(scope)}' "
-            "or the scope is invalid. If access was recently granted, please refresh your "
-            "credentials.",
+            f"The client '{actor.name}' with object id '{object_id(actor.account_id)}' does not "
+            f"have authorization to perform action '{call.route.action}' over scope "
+            f"'{echoed(scope)}' or the scope is invalid. If access was recently granted, please "
+            "refresh your credentials.",
         )
 
 
