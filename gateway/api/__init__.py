@@ -10,6 +10,7 @@ from gateway.api import (
     audit,
     consents,
     consoles,
+    credentials,
     safelist,
     sessions,
     sign_ins,
@@ -18,7 +19,17 @@ from gateway.api import (
 from gateway.api.envelope import envelope
 from gateway.api.openapi import served
 
-RESOURCES = (sign_ins, accounts, subscriptions, safelist, consents, consoles, sessions, audit)
+RESOURCES = (
+    sign_ins,
+    accounts,
+    credentials,
+    subscriptions,
+    safelist,
+    consents,
+    consoles,
+    sessions,
+    audit,
+)
 
 
 def routes() -> list[web.RouteDef]:

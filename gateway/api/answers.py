@@ -12,6 +12,7 @@ from gateway.policy.facts import Consent, Subscription, Workstation
 if TYPE_CHECKING:
     from gateway.store.accounts import Account
     from gateway.store.audit_chain import AuditRecord
+    from gateway.store.client_credentials import NamedCredential
     from gateway.store.sign_ins import SignIn
 
 Json = dict[str, Any]
@@ -42,6 +43,22 @@ def of_sign_in(sign_in: SignIn) -> shapes.SignIn:
         "expires_at": moment(sign_in.expires_at),
         "idle_seconds": int(sign_in.idle.total_seconds()),
         "address": sign_in.address,
+    }
+
+
+def of_credential(named: NamedCredential, now: datetime) -> shapes.Credential:
+    credential = named.credential
+    over = "expired" if credential.expires_at <= now else "active"
+    return {
+        "client_id": credential.id,
+        "account": named.name,
+        "role": named.role.value,
+        "label": credential.label,
+        "state": "revoked" if credential.revoked_at is not None else over,
+        "created_by": credential.created_by,
+        "created_at": moment(credential.created_at),
+        "expires_at": moment(credential.expires_at),
+        "revoked_at": moment(credential.revoked_at),
     }
 
 

@@ -58,6 +58,32 @@ class CurrentSignIn(SignIn):
     node: str
 
 
+class Credential(TypedDict):
+    client_id: str
+    account: str
+    role: str
+    label: str
+    state: str  # active, expired, revoked
+    created_by: str
+    created_at: str | None
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class Credentials(TypedDict):
+    credentials: list[Credential]
+
+
+class NewCredential(Credential):
+    client_secret: str  # said once
+    tenant_id: str
+
+
+class RevokedCredential(TypedDict):
+    client_id: str
+    sign_ins_ended: int
+
+
 class Subscription(TypedDict):
     id: str
     enabled: bool

@@ -11,6 +11,7 @@ from gateway.cli import (
     access,
     account,
     audit,
+    client_credential,
     config,
     connect,
     consent,
@@ -33,6 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is text; brackets in it are meant
 )
 app.add_typer(account.app, name="account")
+app.add_typer(client_credential.app, name="credential")
 app.add_typer(subscription.app, name="subscription")
 app.add_typer(access.app, name="access")
 app.add_typer(consent.app, name="consent")

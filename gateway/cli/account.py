@@ -78,7 +78,7 @@ async def disable(client: Client, name: Name) -> None:
 
     Example: eva-gateway account disable ops
     """
-    account = await _find(client, name)
+    account = await find_account(client, name)
     await client.patch(f"accounts/{account['id']}", {"disabled": True})
     say(f"{account['name']} is disabled.")
 
@@ -90,7 +90,7 @@ async def enable(client: Client, name: Name) -> None:
 
     Example: eva-gateway account enable ops
     """
-    account = await _find(client, name)
+    account = await find_account(client, name)
     await client.patch(f"accounts/{account['id']}", {"disabled": False})
     say(f"{account['name']} is enabled.")
 
@@ -104,11 +104,11 @@ async def set_up_link(client: Client, name: Name, as_json: AsJson = False) -> No
 
     Example: eva-gateway account set-up-link ops
     """
-    account = await _find(client, name)
+    account = await find_account(client, name)
     _show_link(await client.post(f"accounts/{account['id']}/set-up-links"), as_json=as_json)
 
 
-async def _find(client: Client, name: str) -> Json:
+async def find_account(client: Client, name: str) -> Json:
     """The account called `name`, whatever the case. Raises: Failure."""
     accounts: list[Json] = (await client.get("accounts"))["accounts"]
     for account in accounts:

@@ -6,11 +6,13 @@ The table is checked against the app's own router, so that a route without a row
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway import api
+from gateway.store import ClientCredential
 from tests.actions.world import CONTOSO, PASSWORD, WEB01, World
 from tests.api.conftest import Caller
 
@@ -72,6 +74,10 @@ TABLE = (
     Row("POST", "accounts", admins_only(201), {"name": "new", "role": "cloudadmin"}),
     Row("PATCH", "accounts/{account_id}", admins_only(), {"disabled": True}),
     Row("POST", "accounts/{account_id}/set-up-links", admins_only(201)),
+    Row("GET", "credentials", admins_only()),
+    Row("POST", "credentials", admins_only(201),
+        {"account_id": "{account}", "label": "nightly checks", "days": 30}),
+    Row("DELETE", "credentials/{credential_id}", admins_only()),
     Row("GET", "subscriptions", admins_only()),
     Row("PUT", "subscriptions/{subscription_id}", admins_only(), {"enabled": False}),
     Row("GET", "nodes/{node}/safelist", admins_only()),
@@ -137,12 +143,28 @@ async def things(call: Caller) -> dict[str, str]:
     session = await world.session("tina", "127.0.0.1")
     world.clock.advance(seconds=1)
     return {
+        "credential_id": await credential(world),
         "consent_id": consent.id,
         "sign_in_id": session.sign_in.id,
         "account_id": world.accounts["oscar"].id,
         "subscription_id": CONTOSO,
         "node": "current",
     }
+
+
+async def credential(world: World) -> str:
+    """A client id that acts as tina."""
+    made = ClientCredential(
+        id="1b9e8d2c-0000-4000-8000-00000000c1d0",
+        account_id=world.accounts["tina"].id,
+        label="nightly checks",
+        created_by="ada",
+        created_at=world.now,
+        expires_at=world.now + timedelta(days=1),
+    )
+    async with world.store.unit() as unit:
+        await unit.credentials.add(made, world.identity.new_secret()[1])
+    return made.id
 
 
 def filled(path: str, names: dict[str, str]) -> str:
@@ -153,7 +175,11 @@ def body_of(row: Row, world: World, name: str | None) -> dict[str, Any] | None:
     if row.body is None:
         return None
     code = world.code(name) if name else None
-    return {key: code if value == "{code}" else value for key, value in row.body.items()}
+    known = {"{code}": code, "{account}": world.accounts["tina"].id}
+    return {
+        key: known.get(value, value) if isinstance(value, str) else value
+        for key, value in row.body.items()
+    }
 
 
 async def test_what_is_foreign_is_answered_as_what_is_missing(call: Caller) -> None:

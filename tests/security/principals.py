@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
+from uuid import uuid4
 
 from gateway.actions.accounts import create_account, enable_account, issue_setup_link
 from gateway.actions.authenticate import actor_of
@@ -16,6 +17,7 @@ from gateway.consoles.participants import End
 from gateway.demo import CONTOSO, FABRIKAM
 from gateway.edge import SIGN_IN_COOKIE, VISIT_COOKIE
 from gateway.identity import digest_of
+from gateway.identity.user_codes import new_user_code
 from gateway.policy.consents import new_consent
 from gateway.policy.facts import (
     CONSENT_LIFETIME,
@@ -27,9 +29,11 @@ from gateway.policy.facts import (
     Visit,
     Workstation,
 )
-from gateway.store import Account, SignIn, Unit, new_id
+from gateway.policy.tokens import DEVICE_CODE_LIFETIME
+from gateway.store import Account, ClientCredential, DeviceCode, SignIn, Unit, new_id
 from gateway.web.csrf import PURPOSE
 from tests.doubles.standing import NODE
+from tests.doubles.tokens import AZURE_CLI
 from tests.doubles.visitors import Person, Site
 
 NETWORK = "198.51.100.7/32"
@@ -61,6 +65,7 @@ class Scene:
     secrets: dict[str, str] = field(default_factory=dict)
     sign_in_id: str | None = None
     setup_secret: str = ""
+    user_code: str = ""  # of a program that waits
 
     @property
     def form_token(self) -> str:
@@ -100,18 +105,22 @@ async def scene(site: Site, who: str, *, kind: Kind, address: str) -> Scene:
         await unit.tickets.add(secrets["ticket"][1], "ticket", grant.id, address, soon)
         await unit.tickets.add(secrets["handoff"][1], "handoff", grant.id, address, soon)
         await unit.safelist.add(Workstation(NODE, ip_network(NETWORK), "admin", now))
+        waiting = _waiting(site, address)
+        await unit.device_codes.add(waiting, now)
+        credential = _credential(site, accounts["contoso"])
+        await unit.credentials.add(credential, site.services.identity.new_secret()[1])
         name, own = PRINCIPALS[who], olga
         if name is not None and name != "olga":
             own = _sign_in(site, accounts[name], kind, address)
             await unit.sign_ins.add(own, secrets["own"][1])
-    credential = secrets["olga" if name == "olga" else "own"][0]
+    own_secret = secrets["olga" if name == "olga" else "own"][0]
     person = site.person(name or who, address)
     if who == "guest":
         person.cookies[VISIT_COOKIE] = secrets["visit"][0]
     elif name is not None and kind == "browser":
-        person.cookies[SIGN_IN_COOKIE] = credential
+        person.cookies[SIGN_IN_COOKIE] = own_secret
     elif name is not None:
-        person.token = credential
+        person.token = own_secret
     names = {
         "consent_id": consent.id,
         "link_id": link.id,
@@ -119,6 +128,8 @@ async def scene(site: Site, who: str, *, kind: Kind, address: str) -> Scene:
         "account_id": accounts["spare"].id,
         "subscription_id": FABRIKAM,
         "node": NODE,
+        "credential_id": credential.id,
+        "tenant": "adfs",
     }
     return Scene(
         site,
@@ -130,6 +141,7 @@ async def scene(site: Site, who: str, *, kind: Kind, address: str) -> Scene:
         handoff=secrets["handoff"][0],
         secrets={known: secret for known, (secret, _) in secrets.items()},
         sign_in_id=own.id if name is not None else None,
+        user_code=waiting.user_code,
     )
 
 
@@ -201,6 +213,30 @@ def _consent(site: Site, tenant: Account, *, too_late: bool) -> Consent:
 
 def _sign_in(site: Site, account: Account, kind: Kind, address: str) -> SignIn:
     return new_sign_in(account, kind=kind, address=address, user_agent="pytest", now=site.clock())
+
+
+def _waiting(site: Site, address: str) -> DeviceCode:
+    return DeviceCode(
+        digest=site.services.identity.new_secret()[1],
+        user_code=new_user_code(),
+        client_id=AZURE_CLI,
+        audience=site.services.public_base,
+        address=address,
+        user_agent="AZURECLI",
+        expires_at=site.clock() + DEVICE_CODE_LIFETIME,
+    )
+
+
+def _credential(site: Site, account: Account) -> ClientCredential:
+    now = site.clock()
+    return ClientCredential(
+        id=str(uuid4()),
+        account_id=account.id,
+        label="nightly checks",
+        created_by="admin",
+        created_at=now,
+        expires_at=now + timedelta(days=1),
+    )
 
 
 def _grant(operator: Account, sign_in: SignIn, consent: Consent, site: Site) -> Grant:

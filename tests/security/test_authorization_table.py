@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gateway.actions.sign_in import Kind
 from gateway.app import create_app
+from tests.doubles.tokens import AZURE_CLI
 from tests.doubles.visitors import FROM_OUR_PAGE, Answer, Site
 from tests.security.principals import (
     NETWORK,
@@ -79,6 +80,15 @@ def for_contoso(scene: Scene) -> dict[str, Any]:
     return {"user": "contoso", **scene.site.person("contoso").proof()}
 
 
+def for_a_token(scene: Scene) -> dict[str, Any]:
+    proof = scene.site.person("contoso").proof()
+    return {"grant_type": "password", "client_id": AZURE_CLI, "username": "contoso", **proof}
+
+
+def approval(scene: Scene) -> dict[str, Any]:
+    return {"decision": "approve", "user_code": scene.user_code, **of_contoso(scene)}
+
+
 def for_the_vm(scene: Scene) -> dict[str, Any]:
     return {"resource_id": scene.site.vm("web01"), "reason": "locked out"}
 
@@ -91,9 +101,26 @@ def secret_of(kind: str) -> Fill:
     return lambda scene: {"secret": getattr(scene, kind), "name": "Gerda"}
 
 
+def a_credential(scene: Scene) -> dict[str, Any]:
+    return {"account_id": scene.names["account_id"], "label": "nightly checks", "days": 1}
+
+
+def the_user_code(scene: Scene) -> dict[str, Any]:
+    return {"user_code": scene.user_code}
+
+
 def just(**fields: Any) -> Fill:
     return lambda _scene: dict(fields)
 
+
+# What a program on one's own machine asks a browser for.
+AUTHORIZATION = {
+    "client_id": AZURE_CLI,
+    "response_type": "code",
+    "redirect_uri": "http://localhost:8400",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",  # RFC 7636, appendix B
+    "code_challenge_method": "S256",
+}
 
 # What a sensible request to each route says: a JSON body, where a script or program sends it.
 FORMS: dict[str, Fill] = {
@@ -102,6 +129,11 @@ FORMS: dict[str, Fill] = {
     "/connect": secret_of("handoff"),
     "/join": secret_of("link_secret"),
     "/consents/{consent_id}/open": proof,
+    "/adfs/oauth2/token": for_a_token,
+    "/adfs/oauth2/devicecode": just(client_id=AZURE_CLI),
+    "/adfs/oauth2/authorize": approval,
+    "/device": the_user_code,
+    "/device/decision": approval,
     "/tenant/consents": for_the_vm,
     "/admin/subscriptions": just(subscription_id="0" * 8 + "-0000-4000-8000-" + "0" * 12),
     "/admin/safelist": just(node="AzS-ERCS01", network=NETWORK),
@@ -114,6 +146,7 @@ JSON: dict[str, Fill] = {
     "/consoles/{consent_id}/present": nothing,
     API + "sign-ins": for_contoso,
     API + "accounts": new_name,
+    API + "credentials": a_credential,
     API + "accounts/{account_id}": just(disabled=True),
     API + "subscriptions/{subscription_id}": just(enabled=False),
     API + "nodes/{node}/safelist": just(network=NETWORK),
@@ -121,6 +154,7 @@ JSON: dict[str, Fill] = {
     API + "consoles": step_up_for_the_vm,
 }
 QUERIES: dict[str, Callable[[Site], dict[str, str]]] = {
+    "/adfs/oauth2/authorize": lambda _site: AUTHORIZATION,
     "/operator/requests": lambda site: {"vm": site.vm("web01")},
     "/tenant/consents/new": lambda site: {"vm": site.vm("web01")},
     "/admin/safelist/revoke": lambda _site: {"node": "AzS-ERCS01", "network": NETWORK},
