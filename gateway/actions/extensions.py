@@ -16,6 +16,7 @@ from gateway.actions.asking import (
     request_of,
     sealed,
 )
+from gateway.actions.inputs import storable
 from gateway.actions.recording import Act, Decision, deciding
 from gateway.actions.services import Services
 from gateway.errors import ExtensionRefused, NotFound
@@ -143,7 +144,7 @@ async def patch_extension(
         machine = await running_machine(s, d, actor, resource_id)
         async with d.unit() as unit:
             existing = d.found(
-                await unit.extensions.get(machine.vm.resource_id, name), NO_SUCH_EXTENSION
+                await unit.extensions.get(machine.vm.resource_id, storable(name)), NO_SUCH_EXTENSION
             )
             state = existing.provisioning_state
             request = merge_patch(request_of(s, existing), body, state=state)
@@ -164,13 +165,15 @@ async def remove_extension(
         machine = await running_machine(s, d, actor, resource_id)
         async with d.unit() as unit:
             vm = machine.vm
-            existing = await unit.extensions.get(vm.resource_id, name)
+            existing = await unit.extensions.get(vm.resource_id, storable(name))
             if existing is None:
                 d.note(missing=True)
                 return None
             await cancel_waiting(d, unit, existing, REMOVED, actor.name)
             await unit.extensions.remove(existing.id)
-            operation = await new_operation(d, unit, actor, vm, extension_id(vm, name), DELETE)
+            operation = await new_operation(
+                d, unit, actor, vm, extension_id(vm, existing.name), DELETE
+            )
             d.note(extension=existing.name, operation=operation.id)
             return Removed(operation.id)
 
@@ -179,7 +182,7 @@ async def see_extension(s: Services, actor: Actor, *, resource_id: str, name: st
     """Raises: NotFound, also for a VM of somebody else."""
     vm = visible_vm(s, actor, resource_id)
     async with s.store.reading() as unit:
-        extension = await unit.extensions.get(vm.resource_id, name)
+        extension = await unit.extensions.get(vm.resource_id, storable(name))
         if extension is None:
             raise NotFound(NO_SUCH_EXTENSION.reason)
         return await _view(unit, extension)

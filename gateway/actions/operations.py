@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from gateway.actions.inputs import known_id
 from gateway.actions.services import Services
 from gateway.errors import NotFound
 from gateway.policy.facts import Actor
@@ -68,5 +69,5 @@ def _error(actions: Sequence[RecoveryAction], states: frozenset[ActionState]) ->
 
 
 def _plain(operation_id: str) -> str:
-    """Ids are 32 digits here; clients may write the dashes of a GUID."""
-    return operation_id.replace("-", "").lower()[:64]
+    """Ids are 32 digits here; clients may write the dashes of a GUID. What can be none is ''."""
+    return known_id(operation_id.replace("-", "").lower()) or ""
