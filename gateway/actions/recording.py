@@ -80,6 +80,10 @@ class Act(StrEnum):
     READ = "admin.read"
     TURN_AWAY = "page.refused"
     REFUSE_SCOPE = "arm.refused"
+    WRITE_SCALE_SET = "scale_set.write"
+    WRITE_SET_EXTENSION = "scale_set.extension"
+    REMOVE_SET_EXTENSION = "scale_set.extension_remove"
+    UPGRADE_INSTANCES = "scale_set.upgrade"
     VERIFY_AUDIT = "audit.verify"
     SET_FEATURE = "feature.set"
     APPLY_EXTENSION = "extension.apply"
@@ -93,6 +97,10 @@ class Act(StrEnum):
     END_RECOVERY = "recovery.end"
     READ_AGENT_LOG = "agent_log.read"
     ROTATE_KEYS = "keys.rotate"
+    START_DEPLOYMENT = "deployment.start"
+    CANCEL_DEPLOYMENT = "deployment.cancel"
+    REMOVE_DEPLOYMENT = "deployment.remove"
+    END_DEPLOYMENT = "deployment.end"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ from aiohttp import web
 
 from gateway.api.arm import (
     extension_images,
+    extensions,
     features,
     metadata,
+    operations,
     providers,
     resource_groups,
+    scale_set_extensions,
+    scale_sets,
     subscriptions,
     virtual_machines,
     vm_access,
@@ -32,6 +36,10 @@ RESOURCES: Final = (
     resource_groups,
     virtual_machines,
     vm_access,
+    extensions,
+    scale_sets,
+    scale_set_extensions,
+    operations,
     extension_images,
     features,
 )
