@@ -19,6 +19,11 @@ from gateway.web import (
     join,
     operator,
     picture,
+    recovery,
+    recovery_history,
+    recovery_log,
+    recovery_progress,
+    recovery_proposals,
     safelist,
     setting_up,
     sign_in,
@@ -31,6 +36,7 @@ from gateway.web import (
 from gateway.web.console_events import set_up_events
 from gateway.web.csrf import csrf
 from gateway.web.headers import add_headers
+from gateway.web.once import ONCE, Once
 from gateway.web.problems import problems
 from gateway.web.rendering import set_up_templates
 
@@ -49,6 +55,11 @@ PAGES = (
     picture,
     endings,
     tenant,
+    recovery,
+    recovery_history,
+    recovery_log,
+    recovery_proposals,
+    recovery_progress,  # its paths take any id: after the words above
     wall,
     subscriptions,
     safelist,
@@ -78,4 +89,5 @@ def set_up(app: web.Application) -> None:
     """Give `app` the templates, and every answer of it the headers of the policy."""
     set_up_templates(app)
     set_up_events(app)
+    app[ONCE] = Once()
     app.on_response_prepare.append(add_headers)

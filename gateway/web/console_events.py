@@ -23,6 +23,7 @@ from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
 from gateway.policy.consents import consent_end
 from gateway.policy.facts import EndCode
 from gateway.web.access import Access, access_of, consent_json, no_access_json
+from gateway.web.console_recoveries import ConsoleRecoveries, recoveries_of
 from gateway.web.live import own_participants, view_of
 from gateway.web.shown import milliseconds
 
@@ -56,15 +57,18 @@ async def events(request: web.Request) -> web.StreamResponse:
     response.headers["Cache-Control"] = "no-store"
     await response.prepare(request)
     async with response:
-        async for view in _views(request, access):
-            try:
-                await response.send(json.dumps(view), event="view", retry=RETRY)
-            except (ConnectionError, TimeoutError):
-                break
+        with recoveries_of(request.app[SERVICES], access) as recoveries:
+            async for view in _views(request, access, recoveries):
+                try:
+                    await response.send(json.dumps(view), event="view", retry=RETRY)
+                except (ConnectionError, TimeoutError):
+                    break
     return response
 
 
-async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str, Any]]:
+async def _views(
+    request: web.Request, access: Access, recoveries: ConsoleRecoveries
+) -> AsyncIterator[dict[str, Any]]:
     """A view whenever it changed, and once a second; the last one tells the end."""
     closing = request.app[CLOSING]
     told, look, was_live = None, 0, False
@@ -74,7 +78,9 @@ async def _views(request: web.Request, access: Access) -> AsyncIterator[dict[str
             view, over = await _judged(request, access)
         else:
             view, over = _view(request, access), False
-        essence = _essence(view)
+        again = look % JUDGE_EVERY == 0
+        view["recoveries"] = [] if over else await recoveries.lines(again=again)
+        essence = _essence(view), view["recoveries"]
         was_live = live
         if over or essence != told or look % FIGURES_EVERY == 0:
             told = essence

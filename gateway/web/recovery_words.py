@@ -156,20 +156,22 @@ class Told:
 
 ACCEPTED: Final = "the guest agent accepted it, waiting"
 ASKING: Final = "asking the guest agent"
+QUEUED: Final = "waiting for its turn, nothing is sent yet"
 
 
 def headline(
-    kind: ActionKind, vm: str, state: ActionState, *, accepted: bool, by: str = ""
+    kind: ActionKind, vm: str, state: ActionState, *, begun: bool, answered: bool, by: str = ""
 ) -> Told:
-    """How an action on `vm` stands; `accepted` where the guest agent has answered something.
+    """How an action on `vm` stands: whether the guest agent was asked anything, and has answered.
 
     `vm` and `by`, who proposed it, are names that are isolated already.
     """
+    waiting = ASKING if begun else QUEUED
     act, doing, done = f"{verb(kind)} on {vm}", f"{WORDS[kind].running} on {vm}", SAID[kind].done
     told = {
         ActionState.PROPOSED: Told(f"{by} proposes: {act}", "warn"),
-        ActionState.REQUESTED: Told(f"{doing}: waiting for its turn, nothing is sent yet", "act"),
-        ActionState.SENT: Told(f"{doing}: {ACCEPTED if accepted else ASKING}", "act"),
+        ActionState.REQUESTED: Told(f"{doing}: {waiting}", "act"),
+        ActionState.SENT: Told(f"{doing}: {ACCEPTED if answered else ASKING}", "act"),
         ActionState.DONE: Told(f"{done} on {vm}.", "done"),
         ActionState.FAILED: Told(f"{doing} failed.", "wrong"),
         ActionState.UNKNOWN: Told(f"{doing}: nobody knows whether it was done.", "wrong"),

@@ -23,11 +23,13 @@ from gateway.web.shown import ROLE_NAMES, moment
 HOME: Final = {Role.CLOUDADMIN: "/operator", Role.ADMIN: "/admin", Role.TENANT: "/tenant"}
 
 _OWN: Final = ("/sign-ins", "Your sign-ins")
+_RECOVERIES: Final = ("/recoveries", "Recoveries")
 NAVIGATION: Final = {
-    Role.CLOUDADMIN: (("/operator", "Queue"), _OWN),
-    Role.TENANT: (("/tenant", "Machines"), _OWN),
+    Role.CLOUDADMIN: (("/operator", "Queue"), _RECOVERIES, _OWN),
+    Role.TENANT: (("/tenant", "Machines"), _RECOVERIES, _OWN),
     Role.ADMIN: (
         ("/admin", "Live"),
+        _RECOVERIES,
         ("/admin/subscriptions", "Subscriptions"),
         ("/admin/safelist", "Workstations"),
         ("/admin/accounts", "Accounts"),

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from gateway.actions.queries import TenantVm, list_consents, list_history, list_vms
+from gateway.actions.recover import list_recoveries
 from gateway.actions.request_consent import request_consent
 from gateway.actions.services import Services
 from gateway.edge import SERVICES, read_form
 from gateway.errors import InvalidInput, NotFound
 from gateway.policy.consents import consent_end
-from gateway.policy.facts import CONSENT_LIFETIME, Consent, EndCode, Role
+from gateway.policy.facts import CONSENT_LIFETIME, Actor, Consent, EndCode, Role
 from gateway.web.flash import see_other
 from gateway.web.live import view_of
+from gateway.web.recovery_lines import Line, line_of
 from gateway.web.rendering import page_session, render
 from gateway.web.shown import (
     HOW_IT_ENDED,
@@ -55,6 +57,7 @@ class Offer:
     node: str
     ask_href: str
     why_not: str
+    recover_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Running:
     reason: str
     node: str
     people: list[Person]
+    recover_href: str
+    recoveries: list[Line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ async def show(request: web.Request) -> web.Response:
     return await render(
         request,
         "pages/tenant.html",
-        active=[_running(services, one, now) for one in active],
+        active=[await _running(services, actor, one, now) for one in active],
         machines=[_offer(one) for one in await list_vms(services, actor, now=now)],
         history=[_past(services, one, now) for one in history if consent_end(one, now)],
     )
@@ -153,12 +158,15 @@ def _offer(offered: TenantVm) -> Offer:
     elif not offered.enabled:
         why_not = "Emergency access is not enabled for this subscription. Ask an administrator."
     href = f"/tenant/consents/new?vm={quote(vm.resource_id, safe='')}"
-    return Offer(vm.name, vm.os, vm.group, vm.node, "" if why_not else href, why_not)
+    recover = f"/recoveries/new?{urlencode({'vm': vm.resource_id})}"
+    return Offer(vm.name, vm.os, vm.group, vm.node, "" if why_not else href, why_not, recover)
 
 
-def _running(services: Services, consent: Consent, now: datetime) -> Running:
+async def _running(services: Services, actor: Actor, consent: Consent, now: datetime) -> Running:
     view = view_of(services, consent.id)
     state = console_state(view)
+    query = urlencode({"vm": consent.resource_id, "consent": consent.id})
+    recoveries = await list_recoveries(services, actor, consent_id=consent.id, limit=5, now=now)
     return Running(
         id=consent.id,
         look="" if state.kind == "live" else "running--waiting",
@@ -169,6 +177,8 @@ def _running(services: Services, consent: Consent, now: datetime) -> Running:
         reason=consent.reason,
         node=consent.node,
         people=people(view),
+        recover_href=f"/recoveries/new?{query}",
+        recoveries=[line_of(services, one) for one in recoveries],
     )
 
 

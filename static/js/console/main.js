@@ -66,7 +66,7 @@ class ConsolePage {
     events.addEventListener("view", ({ detail }) => {
       this.#clock.heard(detail.now);
       this.#feed({ type: "view", ...detail });
-      this.#recoveries.show(detail.recoveries ?? []);
+      this.#recoveries.show(detail.recoveries);
       if (this.#state.over) events.close();
     });
   }
