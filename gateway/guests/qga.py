@@ -112,7 +112,9 @@ class QemuAgent:
         told = await self._os_info()
         facts = told.facts if isinstance(told, Told) else {}
         name = facts.get("pretty-name") or facts.get("name")
-        return AgentFacts(words.line(info.get("version", ""), 64), name, facts.get("version-id"))
+        return AgentFacts(
+            words.line(str(info.get("version", "")), 64), name, facts.get("version-id")
+        )
 
     async def close(self) -> None:
         """Hang up; never raises, never hangs."""
@@ -228,20 +230,29 @@ def _done(status: dict[str, Any], hidden: Iterable[str]) -> Done:
         raise GuestLost("the guest agent does not say how the program ended")
     stdout, stderr = (_output(status.get(f"{name}-data", ""), hidden) for name in ("out", "err"))
     cut = any(status.get(f"{name}-truncated") for name in ("out", "err"))
-    too_long = _MAX_OUTPUT <= max(len(stdout), len(stderr))
-    return Done(exit_code, stdout, stderr, cut or too_long)
+    too_long = _MAX_OUTPUT < max(len(stdout), len(stderr))
+    return Done(
+        exit_code,
+        words.lines(stdout, _MAX_OUTPUT),
+        words.lines(stderr, _MAX_OUTPUT),
+        cut or too_long,
+    )
 
 
 def _output(encoded: object, hidden: Iterable[str]) -> str:
+    # Secrets are hidden before anything is cut off, or half of one might be left.
     try:
         data = base64.b64decode(str(encoded), validate=True)
     except (ValueError, binascii.Error):
         raise GuestLost("the program ended, and what it wrote cannot be read") from None
-    return words.without(words.lines(data, _MAX_OUTPUT), hidden)[:_MAX_OUTPUT]
+    return words.without(data.decode("utf-8", "replace"), hidden)
 
 
 def _declined(reply: Failed, hidden: Iterable[str]) -> Declined:
-    return Declined(reply.error_class, words.without(reply.description, hidden))
+    return Declined(
+        words.line(words.without(reply.error_class, hidden), 64),
+        words.line(words.without(reply.description, hidden), 1024),
+    )
 
 
 def _hidden(call: Call) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.errors import GuestError
-from gateway.guests.words import line
 
 MAX_REPLY: Final = 4 * 1024 * 1024
 MAX_SKIPPED: Final = 8 * MAX_REPLY  # stale replies; who sends more has nothing to say
@@ -28,7 +27,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The agent's error: one line each, bounded."""
+    """The agent's error, in whatever words it chose."""
 
     error_class: str
     description: str
@@ -115,7 +114,7 @@ def _reply(text: bytes) -> Reply:
         raise GuestError("the guest agent's reply is not JSON") from None
     match said:
         case {"error": {"class": str(error_class), "desc": str(description)}}:
-            return Failed(line(error_class, 64), line(description, 1024))
+            return Failed(error_class, description)
         case {"return": value}:
             return Returned(value)
     raise GuestError("the guest agent's reply is none")

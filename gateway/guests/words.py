@@ -9,15 +9,14 @@ _UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
 _SHORTEST_SECRET: Final = 4  # hiding every "a" would say what the secret is
 
 
-def line(text: object, limit: int) -> str:
+def line(text: str, limit: int) -> str:
     """`text` on one line; control and reading-order characters show as U+FFFD."""
-    return _readable(str(text)[:limit], keep="")
+    return _readable(text[:limit], keep="")
 
 
-def lines(data: bytes, limit: int) -> str:
-    """A program's output: UTF-8 in lines, at most `limit` characters of it."""
-    text = data[: 4 * limit].decode("utf-8", "replace")[:limit]
-    return _readable(text.replace("\r\n", "\n"), keep="\n\t")
+def lines(text: str, limit: int) -> str:
+    """A program's output, its ends of lines as Linux writes them; at most `limit` characters."""
+    return _readable(text.replace("\r\n", "\n")[:limit], keep="\n\t")
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
