@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.recovery.calls import Call, Execute, OsInfo, PowerShell, Secret, SetPassword
+from gateway.recovery.calls import Call, Execute, PowerShell, Secret, SetPassword
 from gateway.recovery.catalogue import Failure
 from gateway.recovery.extension import ExtensionRequest
 from gateway.recovery.handlers import GuestOs, Handler
@@ -70,24 +70,38 @@ def describe_call(call: Call) -> dict[str, Any]:
     match call:
         case SetPassword(user=user, crypted=crypted):
             return {"ask": "set-password", "user": user, "password": "***", "crypted": crypted}
-        case PowerShell(name=name, script=script, arguments=arguments):
+        case PowerShell(name=name, script=script, arguments=arguments, timeout=timeout):
             return {
                 "ask": "powershell",
-                "script": name,
+                "name": name,
                 "stdin": {
                     key: str(value) if isinstance(value, Secret) else value
                     for key, value in arguments.items()
                 },
-                "lines": script.splitlines(),
-                "timeout": call.timeout,
+                "timeout": timeout,
+                "script": script.strip().splitlines(),
             }
-        case Execute(program=program, arguments=words, input=given):
+        case Execute(program="/bin/sh", arguments=("-c", script, name, *words)):
+            return {
+                "ask": "shell",
+                "name": name,
+                "arguments": words,
+                "stdin": _stdin(call),
+                "timeout": call.timeout,
+                "script": script.strip().splitlines(),
+            }
+        case Execute(program=program, arguments=words):
             return {
                 "ask": "execute",
                 "program": program,
                 "arguments": list(words),
-                "stdin": given.decode("utf-8") if isinstance(given, bytes) else given and "***",
+                "stdin": _stdin(call),
                 "timeout": call.timeout,
             }
-        case OsInfo():
-            return {"ask": "os-info"}
+    return {"ask": "os-info"}
+
+
+def _stdin(call: Execute) -> list[str] | str | None:
+    if isinstance(call.input, bytes):
+        return call.input.decode("utf-8").splitlines()
+    return None if call.input is None else str(call.input)

@@ -21,7 +21,8 @@ def shown(text: str, secrets: Iterable[Secret], *, limit: int = SHOWN) -> str:
     Withheld whole: what stands around a gap would tell its length.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if any(spelling in seen for seen in (text, line) for spelling in _spellings(secrets)):
+    seen = f"{text}\n{line}".casefold()
+    if any(spelling.casefold() in seen for spelling in _spellings(secrets)):
         return WITHHELD
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
@@ -51,7 +52,8 @@ def _spellings(secrets: Iterable[Secret]) -> Iterable[str]:
         yield plain
         yield " ".join(plain.split())
         yield json.dumps(plain)[1:-1]
+        yield json.dumps(plain, ensure_ascii=False)[1:-1]
         yield escape(plain)
-        yield quote(plain, safe="")
+        yield quote(plain, safe="", errors="replace")
         yield base64.b64encode(plain.encode("utf-8", "surrogatepass")).decode("ascii")
         yield base64.b64encode(plain.encode("utf-16-le", "surrogatepass")).decode("ascii")
