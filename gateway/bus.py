@@ -75,6 +75,13 @@ class RecoveryChanged(Fact):
     consent_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class DeploymentChanged(Fact):
+    """A template deployment was begun or cancelled: there is something to do for it."""
+
+    deployment_id: str
+
+
 F = TypeVar("F", bound=Fact)
 
 

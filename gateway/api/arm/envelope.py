@@ -27,10 +27,16 @@ API_VERSIONS: Final = (
 )  # fmt: skip
 _VERSION: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(-preview)?", re.ASCII | re.IGNORECASE)
 
-_EXTENSION_STATUS: Final = {
-    "OperationNotAllowed": HTTPStatus.CONFLICT,
+# The statuses of refusals that bring Resource Manager's own code; others are 400.
+_STATUS_BY_CODE: Final = {
     "ArtifactNotFound": HTTPStatus.NOT_FOUND,
     "ArtifactVersionNotFound": HTTPStatus.NOT_FOUND,
+    "AuthorizationFailed": HTTPStatus.FORBIDDEN,
+    "Conflict": HTTPStatus.CONFLICT,
+    "DeploymentActive": HTTPStatus.CONFLICT,
+    "InternalServerError": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "OperationNotAllowed": HTTPStatus.CONFLICT,
+    "ResourceNotFound": HTTPStatus.NOT_FOUND,
 }
 _CODES: Final[dict[HTTPStatus, str]] = {
     HTTPStatus.BAD_REQUEST: "BadRequest",
@@ -54,6 +60,7 @@ class ArmError(errors.GatewayError):
         target: str | None = None,
         details: list[dict[str, Any]] | None = None,
         inner: str | None = None,
+        additional: list[dict[str, Any]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -63,6 +70,7 @@ class ArmError(errors.GatewayError):
         self.target = target
         self.details = details
         self.inner = inner
+        self.additional = additional
         self.headers = dict(headers or {})
 
 
@@ -94,6 +102,7 @@ def error_body(error: ArmError) -> dict[str, Any]:
         "message": error.message,
         "target": error.target,
         "details": error.details,
+        "additionalInfo": error.additional,
         "innererror": inner,
     }
     return {"error": {name: value for name, value in members.items() if value is not None}}
@@ -108,9 +117,8 @@ def in_arm_words(error: errors.GatewayError) -> ArmError:
     match error:
         case ArmError():
             return error
-        case errors.ExtensionRefused():
-            status = _EXTENSION_STATUS.get(error.code, HTTPStatus.BAD_REQUEST)
-            return ArmError(status, error.code, error.reason, inner=error.inner)
+        case errors.ExtensionRefused() | errors.DeploymentRefused():
+            return _by_its_code(error)
         case errors.InvalidInput():
             return ArmError(
                 HTTPStatus.BAD_REQUEST, "InvalidParameter", str(error), target=error.field
@@ -132,6 +140,22 @@ def in_arm_words(error: errors.GatewayError) -> ArmError:
         case _:
             status = status_of(error)
             return ArmError(status, _CODES.get(status, error.code), str(error))
+
+
+def _by_its_code(error: errors.ExtensionRefused | errors.DeploymentRefused) -> ArmError:
+    """A refusal that is in Resource Manager's words already."""
+    status = _STATUS_BY_CODE.get(error.code, HTTPStatus.BAD_REQUEST)
+    if isinstance(error, errors.DeploymentRefused):
+        return ArmError(status, error.code, error.reason, additional=_place(error))
+    return ArmError(status, error.code, error.reason, inner=error.inner)
+
+
+def _place(error: errors.DeploymentRefused) -> list[dict[str, Any]] | None:
+    """Where in the template the fault is, as editors look for it."""
+    if not error.line:
+        return None
+    info = {"lineNumber": error.line, "linePosition": error.column, "path": ""}
+    return [{"type": "TemplateViolation", "info": info}]
 
 
 def invalid_content(why: str) -> ArmError:
