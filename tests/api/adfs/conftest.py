@@ -1,0 +1,104 @@
+"""A standing gateway with both endpoints, and people's browsers at its pages about programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.actions.services import Services
+from gateway.store import AuditRecord
+from tests.doubles.standing import ShiftedClock, Standing, free_port, standing_gateway
+from tests.doubles.tokens import AZURE_CLI, ask_for_token
+
+FROM_OUR_PAGE = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+
+
+@dataclass
+class Authority:
+    """The authority of both endpoints, from outside."""
+
+    standing: Standing
+    clock: ShiftedClock
+    base: str
+    admin_base: str
+
+    @property
+    def services(self) -> Services:
+        return self.standing.gateway.services
+
+    def password(self, name: str) -> str:
+        return self.standing.accounts[name].password
+
+    async def grant(self, base: str | None = None, **form: str) -> tuple[int, dict[str, Any]]:
+        """POST a form to the token endpoint."""
+        return await ask_for_token(self.standing, {"client_id": AZURE_CLI, **form}, base=base)
+
+    async def by_password(self, name: str = "contoso", **form: str) -> tuple[int, dict[str, Any]]:
+        said = {"grant_type": "password", "username": name, "password": self.password(name)}
+        return await self.grant(**{**said, **form})
+
+    async def audit(self) -> tuple[AuditRecord, ...]:
+        """Every record, oldest first."""
+        async with self.services.store.reading() as unit:
+            return tuple(reversed(await unit.audit.page(limit=10_000)))
+
+    def browser(self, base: str | None = None) -> Browser:
+        return Browser(self.standing, base or self.base)
+
+
+class Browser:
+    """Somebody's browser: it keeps cookies, brings form tokens and follows no redirect."""
+
+    def __init__(self, standing: Standing, base: str) -> None:
+        self._base = base
+        connector = aiohttp.TCPConnector(ssl=standing.trust())
+        self._client = aiohttp.ClientSession(base, connector=connector)
+
+    async def __aenter__(self) -> Browser:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._client.close()
+
+    async def get(self, path: str) -> tuple[aiohttp.ClientResponse, str]:
+        async with self._client.get(path, allow_redirects=False) as response:
+            text = await response.text()
+        found = re.search(r'<meta name="form-token" content="([^"]+)"', text)
+        self.form_token = unescape(found[1]) if found else ""
+        return response, text
+
+    async def post(self, path: str, **form: str) -> tuple[aiohttp.ClientResponse, str]:
+        """Submit a form of the page that was looked at last."""
+        data = {"form_token": self.form_token, **form}
+        async with self._client.post(
+            path, data=data, headers=FROM_OUR_PAGE, allow_redirects=False
+        ) as response:
+            return response, await response.text()
+
+    async def approve_device(self, user_code: str, **proof: str) -> tuple[Any, str]:
+        """Type the code, look at the question, say who one is."""
+        await self.get("/device")
+        asked, text = await self.post("/device", user_code=user_code)
+        assert asked.status == 200, text
+        return await self.post("/device/decision", user_code=user_code, decision="approve", **proof)
+
+
+@pytest.fixture
+async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
+    admin, clock = free_port(), ShiftedClock()
+    admin_base = f"https://localhost:{admin}"
+    async with standing_gateway(
+        tmp_path,
+        [],
+        clock=clock,
+        admin_listen=f"127.0.0.1:{admin}",
+        admin_public_base=admin_base,
+    ) as standing:
+        yield Authority(standing, clock, standing.base, admin_base)
