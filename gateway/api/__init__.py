@@ -11,6 +11,7 @@ from gateway.api import (
     consents,
     consoles,
     credentials,
+    recoveries,
     safelist,
     sessions,
     sign_ins,
@@ -27,6 +28,7 @@ RESOURCES = (
     safelist,
     consents,
     consoles,
+    recoveries,
     sessions,
     audit,
 )

@@ -130,6 +130,56 @@ class Consents(TypedDict):
     consents: list[Consent]
 
 
+class RecoveryStep(TypedDict):
+    key: str
+    title: str
+    state: str  # waiting, running, done, failed, skipped, unknown
+    began_at: str | None
+    ended_at: str | None
+    message: str
+
+
+class Recovery(TypedDict):
+    id: str
+    resource_id: str
+    kind: str
+    title: str
+    state: str  # proposed, requested, sent, done, failed, unknown, cancelled, declined
+    origin: str  # arm, page, proposal
+    handler: str
+    extension_name: str
+    consent_id: str | None
+    account: str | None  # never for an operator
+    requested_by: str
+    decided_by: str | None
+    note: str
+    requested_at: str | None
+    sent_at: str | None
+    ended_at: str | None
+    error_code: str | None
+    message: str
+    next_step: str
+    steps: list[RecoveryStep]
+    may_cancel: bool
+    may_decide: bool
+
+
+class Recoveries(TypedDict):
+    recoveries: list[Recovery]
+
+
+class AgentLogLine(TypedDict):
+    file: str
+    handler: str
+    version: str
+    at: str | None
+    line: str
+
+
+class AgentLog(TypedDict):
+    lines: list[AgentLogLine]
+
+
 class Console(TypedDict):
     page: str
     stream: str

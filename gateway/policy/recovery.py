@@ -17,6 +17,9 @@ NOT_PROPOSED = Deny("NotProposed", "this is no proposal that waits for a decisio
 ALREADY_SENT = Deny("AlreadySent", "the guest has it already: it can no longer be cancelled")
 ACTION_OVER = Deny("RecoveryOver", "this recovery action is over")
 LOG_NOT_YOURS = Deny("LogNotYours", "the agent's log names accounts: it is the tenant's to read")
+NOT_YOURS_TO_CANCEL = Deny(
+    "NotYoursToCancel", "whoever proposed it can take it back until the tenant has decided"
+)
 OTHER_VM = Deny("OtherVm", "the consent is for another virtual machine")
 
 
@@ -108,7 +111,7 @@ def may_cancel(actor: Actor, action: Asked, consent: Consent | None, node: str) 
         seen,
         unless(action.state is ActionState.SENT, ALREADY_SENT),
         unless(action.state not in UNSENT_STATES, ACTION_OVER),
-        unless(foreign or approved, NOT_A_TENANT),
+        unless(foreign or approved, NOT_YOURS_TO_CANCEL),
     )
 
 

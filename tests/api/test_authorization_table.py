@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from gateway import api
+from gateway.actions.recover import propose_recovery
+from gateway.policy.facts import Consent
 from gateway.store import ClientCredential
 from tests.actions.world import CONTOSO, PASSWORD, WEB01, World
 from tests.api.conftest import Caller
@@ -97,6 +99,20 @@ TABLE = (
         {"resource_id": WEB01.vm.resource_id, "password": PASSWORD, "code": "{code}"}),
     Row("POST", "consoles/{consent_id}/tickets",
         seen(tenant=403, stranger=404, operator=403, admin=403)),  # nobody has stepped up
+    # Recoveries are the tenant's to start and decide; an operator proposes.
+    Row("GET", "recoveries", ANYBODY),
+    Row("POST", "recoveries", seen(tenant=202, stranger=404, operator=403, admin=403),
+        {"resource_id": WEB01.vm.resource_id, "kind": "check_disk"}),
+    Row("POST", "recoveries/proposals", seen(tenant=403, stranger=404, operator=201, admin=403),
+        {"consent_id": "{consent}", "kind": "check_disk"}),
+    Row("GET", "recoveries/{action_id}", CONCERNED, audited=False),
+    Row("POST", "recoveries/{action_id}/approval",
+        seen(tenant=202, stranger=404, operator=403, admin=403), {}),
+    Row("POST", "recoveries/{action_id}/refusal",
+        seen(tenant=200, stranger=404, operator=403, admin=403), {"reason": "not now"}),
+    Row("DELETE", "recoveries/{action_id}", CONCERNED),
+    Row("GET", "agent-logs", seen(tenant=200, stranger=404, operator=403, admin=200),
+        query=f"resource_id={WEB01.vm.resource_id}", audited=False),
     Row("GET", "sessions", ANYBODY),
     Row("DELETE", "sessions/{consent_id}",
         seen(tenant=403, stranger=404, operator=403, admin=403)),  # nothing runs
@@ -122,7 +138,7 @@ async def test_the_cell_holds(row: Row, who: str, call: Caller) -> None:
     answer = await call(
         row.method,
         filled(row.path, names) + (f"?{row.query}" if row.query else ""),
-        body_of(row, call.world, name),
+        body_of(row, call.world, name, names),
         token=token,
     )
     assert answer.status == row.expect[who], await answer.text()
@@ -143,6 +159,7 @@ async def things(call: Caller) -> dict[str, str]:
     session = await world.session("tina", "127.0.0.1")
     world.clock.advance(seconds=1)
     return {
+        "action_id": await proposal(world, consent),
         "credential_id": await credential(world),
         "consent_id": consent.id,
         "sign_in_id": session.sign_in.id,
@@ -150,6 +167,15 @@ async def things(call: Caller) -> dict[str, str]:
         "subscription_id": CONTOSO,
         "node": "current",
     }
+
+
+async def proposal(world: World, consent: Consent) -> str:
+    """What olga has proposed to tina."""
+    olga = await world.session("olga", "127.0.0.1")
+    made = await propose_recovery(
+        world.s, olga.actor, consent_id=consent.id, kind="reset_ssh", now=world.now
+    )
+    return made.id
 
 
 async def credential(world: World) -> str:
@@ -171,11 +197,17 @@ def filled(path: str, names: dict[str, str]) -> str:
     return path.format(**names)
 
 
-def body_of(row: Row, world: World, name: str | None) -> dict[str, Any] | None:
+def body_of(
+    row: Row, world: World, name: str | None, names: dict[str, str]
+) -> dict[str, Any] | None:
     if row.body is None:
         return None
     code = world.code(name) if name else None
-    known = {"{code}": code, "{account}": world.accounts["tina"].id}
+    known = {
+        "{code}": code,
+        "{account}": world.accounts["tina"].id,
+        "{consent}": names["consent_id"],
+    }
     return {
         key: known.get(value, value) if isinstance(value, str) else value
         for key, value in row.body.items()

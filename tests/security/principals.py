@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from uuid import uuid4
 
 from gateway.actions.accounts import create_account, enable_account, issue_setup_link
+from gateway.actions.asking import bare_action
 from gateway.actions.authenticate import actor_of
 from gateway.actions.open_console import new_grant
 from gateway.actions.sign_in import Kind, new_sign_in
@@ -30,7 +31,17 @@ from gateway.policy.facts import (
     Workstation,
 )
 from gateway.policy.tokens import DEVICE_CODE_LIFETIME
-from gateway.store import Account, ClientCredential, DeviceCode, SignIn, Unit, new_id
+from gateway.recovery.handlers import GuestOs, handler_for
+from gateway.recovery.kinds import ActionKind
+from gateway.store import (
+    Account,
+    ClientCredential,
+    DeviceCode,
+    RecoveryAction,
+    SignIn,
+    Unit,
+    new_id,
+)
 from gateway.web.csrf import PURPOSE
 from tests.doubles.standing import NODE
 from tests.doubles.tokens import AZURE_CLI
@@ -109,6 +120,8 @@ async def scene(site: Site, who: str, *, kind: Kind, address: str) -> Scene:
         await unit.device_codes.add(waiting, now)
         credential = _credential(site, accounts["contoso"])
         await unit.credentials.add(credential, site.services.identity.new_secret()[1])
+        proposal = _proposal(site, accounts["olga"], olga, consent)
+        await unit.recovery_actions.add(proposal)
         name, own = PRINCIPALS[who], olga
         if name is not None and name != "olga":
             own = _sign_in(site, accounts[name], kind, address)
@@ -122,6 +135,7 @@ async def scene(site: Site, who: str, *, kind: Kind, address: str) -> Scene:
     elif name is not None:
         person.token = own_secret
     names = {
+        "action_id": proposal.id,
         "consent_id": consent.id,
         "link_id": link.id,
         "sign_in_id": other.id,
@@ -254,6 +268,22 @@ def _link(consent: Consent, site: Site) -> ShareLink:
         expires_at=consent.expires_at,
         capacity=5,
         label="colleague",
+    )
+
+
+def _proposal(site: Site, account: Account, sign_in: SignIn, consent: Consent) -> RecoveryAction:
+    """What olga proposes to have done in the VM."""
+    actor = actor_of(account, sign_in.id, sign_in.address)
+    vm = site.services.vm(consent.resource_id)
+    assert vm is not None
+    return bare_action(
+        actor,
+        vm,
+        handler_for(GuestOs.LINUX),
+        ActionKind.RESET_SSH,
+        "proposal",
+        site.clock(),
+        consent_id=consent.id,
     )
 
 

@@ -101,6 +101,14 @@ def secret_of(kind: str) -> Fill:
     return lambda scene: {"secret": getattr(scene, kind), "name": "Gerda"}
 
 
+def a_disk_check(scene: Scene) -> dict[str, Any]:
+    return {"resource_id": scene.site.vm("web01"), "kind": "check_disk"}
+
+
+def a_proposal(scene: Scene) -> dict[str, Any]:
+    return {"consent_id": scene.names["consent_id"], "kind": "check_disk"}
+
+
 def a_credential(scene: Scene) -> dict[str, Any]:
     return {"account_id": scene.names["account_id"], "label": "nightly checks", "days": 1}
 
@@ -152,6 +160,10 @@ JSON: dict[str, Fill] = {
     API + "nodes/{node}/safelist": just(network=NETWORK),
     API + "consents": for_the_vm,
     API + "consoles": step_up_for_the_vm,
+    API + "recoveries": a_disk_check,
+    API + "recoveries/proposals": a_proposal,
+    API + "recoveries/{action_id}/approval": nothing,
+    API + "recoveries/{action_id}/refusal": just(reason="not now"),
 }
 QUERIES: dict[str, Callable[[Site], dict[str, str]]] = {
     "/adfs/oauth2/authorize": lambda _site: AUTHORIZATION,
@@ -159,6 +171,7 @@ QUERIES: dict[str, Callable[[Site], dict[str, str]]] = {
     "/tenant/consents/new": lambda site: {"vm": site.vm("web01")},
     "/admin/safelist/revoke": lambda _site: {"node": "AzS-ERCS01", "network": NETWORK},
     f"DELETE {API}consents": lambda site: {"resource_id": site.vm("web01")},
+    f"{API}agent-logs": lambda site: {"resource_id": site.vm("web01")},
     f"DELETE {API}nodes/{{node}}/safelist": lambda _site: {"network": NETWORK},
 }
 # Where it matters that the screen is shown just now.
