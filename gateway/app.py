@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway import api, viewing
 from gateway import web as pages
 from gateway.actions.carry_out import settle_after_restart
+from gateway.actions.deployment_queue import DeploymentQueue
 from gateway.actions.recovery_queue import RecoveryQueue
 from gateway.actions.services import Services
 from gateway.actions.sweep import end_sessions_of_missing_vms, sweep
@@ -67,6 +68,7 @@ class Gateway:
     inventory: Inventory
     checkpoints: Checkpoints
     recoveries: RecoveryQueue
+    deployments: DeploymentQueue = field(default_factory=DeploymentQueue)
     metrics: Metrics = field(init=False)
     draining: bool = False
 
@@ -128,6 +130,7 @@ async def open_gateway(
         # Before anything new is sent: what was on its way when this node stopped is unknown now.
         await settle_after_restart(gateway.services, clock())
         tasks.create_task(gateway.recoveries.run(gateway.services), name="recoveries")
+        tasks.create_task(gateway.deployments.run(gateway.services), name="deployments")
         upkeep = [
             tasks.create_task(_every(SWEEP_SECONDS, gateway, _sweep), name="sweep"),
             tasks.create_task(_every(CHECKPOINT_SECONDS, gateway, _checkpoint), name="checkpoint"),
@@ -137,6 +140,7 @@ async def open_gateway(
         finally:
             for task in upkeep:
                 task.cancel()
+            gateway.deployments.stop()
             gateway.recoveries.stop()
             await gateway.drain()
             await _checkpoint(gateway)

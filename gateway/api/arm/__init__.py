@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.api.arm import (
+    deployments,
     extension_images,
     extensions,
     features,
@@ -42,6 +43,7 @@ RESOURCES: Final = (
     operations,
     extension_images,
     features,
+    deployments,
 )
 
 # Beside the pages, only what begins like this; at the administrators' endpoint, everything.
