@@ -90,12 +90,14 @@ file=$folder/authorized_keys
 [ ! -L "$folder" ] && [ ! -L "$file" ] || exit 23
 [ -d "$folder" ] || mkdir -m 700 "$folder"
 new=$folder/.authorized_keys.new
-rm -f "$new"
-key=$(cat)
+key=$folder/.authorized_keys.key
+rm -f "$new" "$key"
+{ cat; echo; } > "$key"
 if [ "$2" = append ] && [ -e "$file" ]; then
-    awk -v key="$key" '$0 != key' "$file" > "$new"
+    awk 'FNR == NR { known[$0]; next } !($0 in known)' "$key" "$file" > "$new"
 fi
-printf '%s\n' "$key" >> "$new"
+cat "$key" >> "$new"
+rm -f "$key"
 chmod 600 "$new"
 chown -h "$owner" "$folder" "$new"
 mv -f "$new" "$file"
