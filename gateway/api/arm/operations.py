@@ -102,7 +102,7 @@ def _while_running(view: OperationView) -> Mapping[str, str]:
 
 
 def _path(call: ArmCall, kind: str, operation_id: str) -> str:
-    subscription, name = call.params["subscription_id"], UUID(operation_id)
+    subscription, name = call.params["subscription_id"].lower(), UUID(operation_id)
     place = f"/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{call.location}"
     return f"{place}/{kind}/{name}"
 

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from gateway.actions.scale_sets import ScaleSetView
 from gateway.actions.upgrade_instances import InstanceView
-from gateway.api.arm.extension_shapes import Json, of_extension, of_instance_view, of_properties
+from gateway.api.arm.extension_shapes import Json, of_extension, of_properties
 
 _TYPE: Final = "Microsoft.Compute/virtualMachineScaleSets"
 
@@ -36,8 +36,8 @@ def of_scale_set(view: ScaleSetView) -> Json:
     }
 
 
-def of_instance(view: InstanceView, *, location: str, expanded: bool = False) -> Json:
-    """One machine of a scale set."""
+def of_instance(view: InstanceView, *, location: str, state: Json | None) -> Json:
+    """One machine of a scale set; with its instance view where that was asked for."""
     vm = view.machine.vm
     properties: dict[str, Any] = {
         "latestModelApplied": view.latest,
@@ -46,8 +46,8 @@ def of_instance(view: InstanceView, *, location: str, expanded: bool = False) ->
         "storageProfile": {"osDisk": {"osType": vm.os.capitalize()}},
         "provisioningState": "Succeeded",
     }
-    if expanded:
-        properties["instanceView"] = of_instance_state(view)
+    if state is not None:
+        properties["instanceView"] = state
     return {
         "name": f"{vm.resource_id.split('/')[-3]}_{view.instance_id}",
         "id": vm.resource_id,
@@ -56,14 +56,6 @@ def of_instance(view: InstanceView, *, location: str, expanded: bool = False) ->
         "instanceId": view.instance_id,
         "resources": [of_extension(each) for each in view.extensions],
         "properties": properties,
-    }
-
-
-def of_instance_state(view: InstanceView) -> Json:
-    """How an instance stands: its extensions, and its model."""
-    return {
-        "extensions": [of_instance_view(each) for each in view.extensions],
-        "statuses": [_PROVISIONED],
     }
 
 

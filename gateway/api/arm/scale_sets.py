@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -16,18 +17,24 @@ from gateway.actions.scale_sets import (
     put_scale_set,
     see_scale_set,
 )
-from gateway.actions.upgrade_instances import list_instances, see_instance, upgrade_instances
+from gateway.actions.upgrade_instances import (
+    InstanceView,
+    list_instances,
+    see_instance,
+    upgrade_instances,
+)
 from gateway.api.arm.envelope import arm_json, arm_nothing, pick
+from gateway.api.arm.extension_shapes import Json
 from gateway.api.arm.extensions import check_location
 from gateway.api.arm.machines import resource_not_found
 from gateway.api.arm.operations import result_here
 from gateway.api.arm.routing import ArmCall, Route
 from gateway.api.arm.scale_set_shapes import (
     of_instance,
-    of_instance_state,
     of_scale_set,
     of_set_state,
 )
+from gateway.api.arm.virtual_machines import instance_view_of
 from gateway.errors import InvalidInput, NotFound
 
 _SUBSCRIPTION: Final = "/subscriptions/{subscription_id}"
@@ -129,26 +136,31 @@ async def show_instances(call: ArmCall) -> web.Response:
         instances = await list_instances(
             call.services, call.actor, set_id(call), location=call.location
         )
-    expanded = call.expands("instanceView")
-    shown = [of_instance(each, location=call.location, expanded=expanded) for each in instances]
-    return arm_json({"value": shown})
+    return arm_json({"value": await asyncio.gather(*(_shown(call, each) for each in instances))})
 
 
 async def show_instance(call: ArmCall) -> web.Response:
-    with set_named(call):
-        instance = await see_instance(
-            call.services, call.actor, set_id(call), call.params["vm"], location=call.location
-        )
-    expanded = call.expands("instanceView")
-    return arm_json(of_instance(instance, location=call.location, expanded=expanded))
+    return arm_json(await _shown(call, await _instance(call)))
 
 
 async def show_instance_state(call: ArmCall) -> web.Response:
+    return arm_json(await _state(call, await _instance(call)))
+
+
+async def _instance(call: ArmCall) -> InstanceView:
     with set_named(call):
-        instance = await see_instance(
+        return await see_instance(
             call.services, call.actor, set_id(call), call.params["vm"], location=call.location
         )
-    return arm_json(of_instance_state(instance))
+
+
+async def _shown(call: ArmCall, instance: InstanceView) -> Json:
+    state = await _state(call, instance) if call.expands("instanceView") else None
+    return of_instance(instance, location=call.location, state=state)
+
+
+async def _state(call: ArmCall, instance: InstanceView) -> Json:
+    return await instance_view_of(call, instance.machine, instance.extensions)
 
 
 def set_id(call: ArmCall) -> str:

@@ -51,14 +51,14 @@ async def show(call: ArmCall) -> web.Response:
     shown = _vm(call, machine)
     shown["resources"] = [of_extension(each) for each in extensions]
     if call.expands("instanceView"):
-        shown["properties"]["instanceView"] = await _instance_view(call, machine, extensions)
+        shown["properties"]["instanceView"] = await instance_view_of(call, machine, extensions)
     return arm_json(shown)
 
 
 async def show_instance(call: ArmCall) -> web.Response:
     machine = machine_of(call)
     extensions = await _extensions(call, machine)
-    return arm_json(await _instance_view(call, machine, extensions))
+    return arm_json(await instance_view_of(call, machine, extensions))
 
 
 def _listed(call: ArmCall, scope: str) -> web.Response:
@@ -99,7 +99,7 @@ def _vm(call: ArmCall, machine: Machine) -> Json:
     }
 
 
-async def _instance_view(
+async def instance_view_of(
     call: ArmCall, machine: Machine, extensions: Sequence[ExtensionView]
 ) -> Json:
     """How it runs, as far as the hypervisor and its own agent say: their text is hostile."""
