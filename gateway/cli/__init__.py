@@ -15,6 +15,7 @@ from gateway.cli import (
     config,
     connect,
     consent,
+    keys,
     serve,
     sessions,
     sign_in,
@@ -41,6 +42,7 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(sessions.app, name="session")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
 for group in (serve, sign_in, connect):
     group.register(app)
 

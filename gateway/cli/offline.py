@@ -19,7 +19,7 @@ async def verify_offline(database: str, checkpoint: Path | None) -> dict[str, An
 
     Raises: Failure, StoreUnavailable, SettingsError.
     """
-    for file in (_file_of(database), checkpoint):
+    for file in (file_of(database), checkpoint):
         # SQLite would make an absent database, and an absent list of heads vouches for anything.
         if file is not None and not file.is_file():
             raise Failure(f"cannot read {file}: no such file", Exit.USAGE)
@@ -33,7 +33,7 @@ async def verify_offline(database: str, checkpoint: Path | None) -> dict[str, An
     return {"intact": isinstance(result, Intact), **asdict(result)}
 
 
-def _file_of(database: str) -> Path | None:
+def file_of(database: str) -> Path | None:
     """The file behind a SQLite address; None for a database server's."""
     try:
         url = make_url(database)

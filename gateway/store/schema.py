@@ -373,7 +373,7 @@ deployments = Table(
     Column("parameters", Text, nullable=False),  # JSON
     Column("outputs", Text, nullable=False),  # JSON
     Column("resources", Text, nullable=False),  # JSON: each resource's id, and its operation's
-    Column("pending", Text),  # JSON, sealed: what is yet to be written; gone once it is over
+    Column("pending", Text, info=SEALED),  # JSON: yet to be written; gone once it is over
     Column("correlation_id", ID, nullable=False),
     Column("account_id", ID, ForeignKey("accounts.id"), nullable=False),
     Column("started_at", Moment, nullable=False),

@@ -20,6 +20,7 @@ from gateway.store.operations import Operations
 from gateway.store.recovery_actions import RecoveryActions
 from gateway.store.safelist import Safelist
 from gateway.store.scale_sets import ScaleSets
+from gateway.store.sealed import Sealed
 from gateway.store.sessions import Sessions
 from gateway.store.setup_links import SetupLinks
 from gateway.store.sign_ins import SignIns
@@ -55,4 +56,5 @@ class Unit:
         self.operations = Operations(connection)
         self.recovery_actions = RecoveryActions(connection)
         self.agent_logs = AgentLogs(connection)
+        self.sealed = Sealed(connection)
         self.audit = AuditLog(connection)
