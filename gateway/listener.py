@@ -6,13 +6,16 @@ import asyncio
 import resource
 import socket
 import ssl
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Final, cast
+from functools import partial
+from typing import Any, Final, cast
 
 import structlog
 from aiohttp import web
 
 from gateway.errors import SettingsError
+from gateway.illegible import PoliteHandler
 
 log = structlog.get_logger(__name__)
 
@@ -63,9 +66,12 @@ class CappedSite(web.BaseSite):
         *,
         most: int,
         handshake_seconds: float,
+        handling: Mapping[str, Any],
     ) -> None:
+        """`handling`: what each connection's handler is told, as the runner was."""
         super().__init__(runner, ssl_context=tls)
         self._host, self._port, self._most = host, port, most
+        self._handling = handling
         self._handshake_seconds = handshake_seconds
         self._stack = AsyncExitStack()
 
@@ -80,8 +86,15 @@ class CappedSite(web.BaseSite):
         assert self._runner.server is not None
         sockets = await _bound(self._host, self._port, self._backlog)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        loop = asyncio.get_running_loop()
+        make = partial(PoliteHandler, self._runner.server, loop=loop, **self._handling)
         listener = _Listener(
-            sockets, self._runner.server, self._ssl_context, self._most, self._handshake_seconds
+            sockets,
+            self._runner.server,
+            make=make,
+            tls=self._ssl_context,
+            most=self._most,
+            handshake_seconds=self._handshake_seconds,
         )
         listener.begin(tasks)
         # aiohttp asks a server for no more than its `sockets` and to `close`.
@@ -118,12 +131,14 @@ class _Listener:
         self,
         sockets: list[socket.socket],
         server: web.Server,
+        *,
+        make: Callable[[], asyncio.BaseProtocol],
         tls: ssl.SSLContext | None,
         most: int,
         handshake_seconds: float,
     ) -> None:
         self.sockets = sockets  # aiohttp asks for them
-        self._server, self._tls, self._most = server, tls, most
+        self._server, self._make, self._tls, self._most = server, make, tls, most
         self._handshake_seconds = handshake_seconds if tls else None
         self._shaking: set[asyncio.BaseProtocol] = set()
         self._accepting: list[asyncio.Task[None]] = []
@@ -145,7 +160,7 @@ class _Listener:
                 while True:
                     accepted = await self._next(listening)
                     if self._connections() < self._most:
-                        protocol = self._server()
+                        protocol = self._make()
                         self._shaking.add(protocol)
                         tasks.create_task(self._shake(accepted, protocol), name="handshake")
                     else:

@@ -67,9 +67,7 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None
     main = _runner(app)
     admins = None if settings.admin_listen is None else _runner(create_admin_app(gateway))
     operations = web.AppRunner(
-        operations_app(gateway.readiness, gateway.metrics.registry),
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
+        operations_app(gateway.readiness, gateway.metrics.registry), **_handling()
     )
     try:
         await _listen(operations, settings.operations_listen, None, most)
@@ -86,14 +84,18 @@ async def listening(gateway: Gateway, tls: ssl.SSLContext) -> AsyncIterator[None
         await operations.cleanup()
 
 
+def _handling() -> dict[str, Any]:
+    """What each connection's handler is told."""
+    return {
+        "access_log": None,
+        "keepalive_timeout": KEEPALIVE_SECONDS,
+        "lingering_time": LINGER_SECONDS,
+    }
+
+
 def _runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        lingering_time=LINGER_SECONDS,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        handler_cancellation=True,
+        app, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True, **_handling()
     )
 
 
@@ -104,8 +106,9 @@ async def _listen(
     host, port = split_address(address)
     try:
         await CappedSite(
-            runner, host, port, tls, most=most, handshake_seconds=HANDSHAKE_SECONDS
-        ).start()
+            runner, host, port, tls, most=most, handshake_seconds=HANDSHAKE_SECONDS,
+            handling=_handling(),
+        ).start()  # fmt: skip
     except OSError as error:
         raise SettingsError(f"cannot listen on {address}: {error.strerror}") from None
 

@@ -22,6 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"store", "identity", "inventory", "consoles", "backends", "guests", "bus"}),
     frozenset({"policy", "rfb", "recovery", "deployment"}),
     frozenset({"errors", "settings", "assets", "certificates", "listener"}),
+    frozenset({"illegible"}),
 )
 # What any room may import: it holds no behaviour of ours beyond itself.
 GROUND = frozenset({"errors"})
