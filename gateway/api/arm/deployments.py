@@ -65,13 +65,15 @@ def routes() -> list[Route]:
         Route("DELETE", _ONE, remove, "tenant", f"{kind}/delete"),
         check,
         Route("POST", f"{_ONE}/cancel", cancel, "tenant", f"{kind}/cancel/action"),
-        Route("GET", f"{_ONE}/operationStatuses/{{id}}", show_status, "tenant", statuses),
+        Route("GET", f"{_ONE}/operationStatuses/{{status}}", show_status, "tenant", statuses),
         *(
             route
             for one in (_ONE, _SHORT)
             for route in (
                 Route("GET", f"{one}/operations", show_operations, "tenant", operations),
-                Route("GET", f"{one}/operations/{{id}}", show_operation, "tenant", operations),
+                Route(
+                    "GET", f"{one}/operations/{{operation}}", show_operation, "tenant", operations
+                ),
             )
         ),
     ]
@@ -139,7 +141,7 @@ async def cancel(call: ArmCall) -> web.Response:
 async def show_status(call: ArmCall) -> web.Response:
     """200 always: another status would say that the state cannot be read."""
     found = await _found(call)
-    if found.id != call.params["id"].replace("-", "").lower():
+    if found.id != call.params["status"].replace("-", "").lower():
         raise ArmError(
             HTTPStatus.NOT_FOUND,
             "DeploymentOperationStatusNotFound",
@@ -161,12 +163,12 @@ async def show_operations(call: ArmCall) -> web.Response:
 async def show_operation(call: ArmCall) -> web.Response:
     found = await _found(call)
     for index in _begun(found):
-        if operation_name(found, index) == call.params["id"].upper():
+        if operation_name(found, index) == call.params["operation"].upper():
             return arm_json(of_operation(found, index, call.now))
     raise ArmError(
         HTTPStatus.NOT_FOUND,
         "DeploymentOperationNotFound",
-        f"Deployment operation '{echoed(call.params['id'])}' could not be found.",
+        f"Deployment operation '{echoed(call.params['operation'])}' could not be found.",
     )
 
 

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from gateway.actions.advance_deployment import advance_deployment
 from gateway.api import arm
 from gateway.policy.facts import Vm
+from tests.actions import deploying
 from tests.actions.world import CONTOSO, FABRIKAM, NODE, WEB01, WEB02
 from tests.api.arm.conftest import PROVIDER, ArmCaller, Kind
 
@@ -61,6 +63,7 @@ NAMES = {
     "version": "1.5.25",
     "scale_set": "pool",
     "extension": "access",
+    "deployment": "fix",
 }
 EXTENSION = {
     "location": "local",
@@ -72,6 +75,7 @@ EXTENSION = {
         "settings": {"check_disk": "true"},
     },
 }
+TEMPLATE = {"properties": deploying.body(deploying.vm(NAMES["vm"]))["properties"]}
 NEW_TAG = {"properties": {"forceUpdateTag": "again"}}
 
 
@@ -152,6 +156,19 @@ TABLE = (
     Row("GET", INSTANCE),
     Row("GET", f"{INSTANCE}/instanceView"),
     *extensions_of(f"{SET}/{{scale_set}}", removed=200),
+    # Template deployments.
+    Row("GET", DEPLOYMENT),
+    Row("GET", f"{DEPLOYMENT}/{{deployment}}"),
+    Row("HEAD", f"{DEPLOYMENT}/{{deployment}}", 204),
+    Row("PUT", f"{DEPLOYMENT}/{{deployment}}", body=TEMPLATE),
+    Row("DELETE", f"{DEPLOYMENT}/{{deployment}}", 204),
+    Row("POST", f"{DEPLOYMENT}/{{deployment}}/validate", body=TEMPLATE, alters=False),
+    Row("POST", f"{DEPLOYMENT}/{{deployment}}/cancel", 409, alters=False),  # it is over
+    Row("GET", f"{DEPLOYMENT}/{{deployment}}/operationStatuses/{{status}}"),
+    Row("GET", f"{DEPLOYMENT}/{{deployment}}/operations"),
+    Row("GET", f"{DEPLOYMENT}/{{deployment}}/operations/{{operation}}"),
+    Row("GET", f"{GROUP}/deployments/{{deployment}}/operations"),
+    Row("GET", f"{GROUP}/deployments/{{deployment}}/operations/{{operation}}"),
     # Extension images.
     Row("GET", f"{PLACE}/publishers"),
     Row("GET", PUBLISHER),
@@ -217,7 +234,18 @@ async def things(call: ArmCaller) -> dict[str, str]:
         answer = await call("PUT", path, EXTENSION, token=token)
         assert answer.status == 201, await answer.text()
         operation = answer.headers.get("Azure-AsyncOperation", "")
-    return NAMES | {"id": URL(operation).name}
+    return NAMES | {"id": URL(operation).name} | await deployed(call, token)
+
+
+async def deployed(call: ArmCaller, token: str) -> dict[str, str]:
+    """A deployment that is over, its operation's status and its resource's operation."""
+    path = f"{DEPLOYMENT}/{{deployment}}".format(subscription_id=CONTOSO, **NAMES)
+    answer = await call("PUT", path, TEMPLATE, token=token)
+    assert answer.status == 201, await answer.text()
+    status = URL(answer.headers["Azure-AsyncOperation"]).name
+    await advance_deployment(call.world.s, status)
+    listed = await (await call("GET", f"{path}/operations", token=token)).json()
+    return {"status": status, "operation": listed["value"][0]["operationId"]}
 
 
 async def answered(call: ArmCaller, row: Row, names: dict[str, str], who: str) -> int:
