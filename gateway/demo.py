@@ -20,6 +20,7 @@ from rich.live import Live
 from rich.table import Table
 
 from gateway.actions.accounts import NewAccount, create_account, first_start
+from gateway.actions.credentials import add_credential
 from gateway.actions.services import Services
 from gateway.actions.set_up import finish_setup, look_up_setup_link
 from gateway.actions.subscriptions import enable_subscription
@@ -28,6 +29,8 @@ from gateway.app import Gateway, open_gateway, utc_now
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.certificates import make_development_certificates
 from gateway.errors import SettingsError
+from gateway.guests.demo import demo_kind
+from gateway.identity.directory import provider_subscription, tenant_id
 from gateway.inventory import Inventory
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Actor, Role
@@ -60,6 +63,15 @@ class DemoAccount:
     code_secret: str | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class DemoProgram:
+    """A client credential: what `az login --service-principal` takes."""
+
+    account: str
+    client_id: str
+    secret: str = field(repr=False)
+
+
 async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None) -> None:
     """Serve the demo on loopback until SIGTERM or SIGINT, all its state made anew.
 
@@ -77,12 +89,14 @@ async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None)
                 settings,
                 inventory=Inventory.parse(hypervisor.inventory(NODE, CONTOSO)),
                 backends={"demo": DemoBackend(hypervisor)},
+                guests={"demo": demo_kind(hypervisor)},
             )
         )
         accounts = await furnish(gateway.services)
+        programs = await furnish_programs(gateway.services, accounts)
         await stack.enter_async_context(listening(gateway, tls))
         if ready_file:
-            _write_ready_file(ready_file, gateway, accounts, hypervisor)
+            _write_ready_file(ready_file, gateway, accounts, programs, hypervisor)
             stack.callback(ready_file.unlink, missing_ok=True)
         await _receive_visitors(signals, gateway, accounts, hypervisor)
 
@@ -98,6 +112,8 @@ def _settings(port: int, state_directory: Path) -> Settings:
         listen=f"{LOOPBACK}:{port}",
         public_base=f"https://localhost:{port}",
         operations_listen=f"{LOOPBACK}:{port + 1}",
+        admin_listen=f"{LOOPBACK}:{port + 2}",
+        admin_public_base=f"https://localhost:{port + 2}",
         state_directory=state_directory,
         certificate_file=certificates.certificate,
         private_key_file=certificates.private_key,
@@ -146,6 +162,23 @@ async def furnish(services: Services) -> tuple[DemoAccount, ...]:
     return tuple(accounts)
 
 
+async def furnish_programs(
+    services: Services, accounts: tuple[DemoAccount, ...]
+) -> tuple[DemoProgram, DemoProgram]:
+    """A credential for the tenant of the enabled subscription, and one for the admin."""
+    ada = next(account for account in accounts if account.role is Role.ADMIN)
+    tina = next(account for account in accounts if CONTOSO in account.subscriptions)
+    actor = Actor(ada.id, ada.name, Role.ADMIN, frozenset(), LOOPBACK, "demo")
+
+    async def program(account: DemoAccount) -> DemoProgram:
+        made = await add_credential(
+            services, actor, account_id=account.id, label="demo", days=1, now=services.clock()
+        )
+        return DemoProgram(account.name, made.named.credential.id, made.secret)
+
+    return await program(tina), await program(ada)
+
+
 async def _sign_up(
     services: Services, new: NewAccount, subscriptions: tuple[str, ...]
 ) -> DemoAccount:
@@ -162,10 +195,15 @@ async def _sign_up(
 
 
 def _write_ready_file(
-    path: Path, gateway: Gateway, accounts: tuple[DemoAccount, ...], hypervisor: DemoHypervisor
+    path: Path,
+    gateway: Gateway,
+    accounts: tuple[DemoAccount, ...],
+    programs: tuple[DemoProgram, DemoProgram],
+    hypervisor: DemoHypervisor,
 ) -> None:
     """For scripts: everything that this demo's start made up, readable by its user alone."""
-    content = json.dumps(_ready(gateway, accounts, hypervisor), indent=2)
+    ready = _ready(gateway, accounts, hypervisor) | _ready_for_arm(gateway, *programs)
+    content = json.dumps(ready, indent=2)
     unfinished = path.with_name(path.name + ".part")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -204,6 +242,30 @@ def _ready(
             }
             for machine in gateway.inventory.machines()
         ],
+    }
+
+
+def _ready_for_arm(gateway: Gateway, tenant: DemoProgram, admin: DemoProgram) -> dict[str, Any]:
+    """What `az cloud register` and `az login --service-principal` are told."""
+    settings = gateway.settings
+    directory = tenant_id(settings.public_base)
+
+    def principal(program: DemoProgram) -> dict[str, str]:
+        return {
+            "client_id": program.client_id,
+            "client_secret": program.secret,
+            "tenant_id": directory,
+            "account": program.account,
+        }
+
+    return {
+        "arm_endpoint": settings.public_base,
+        "arm_admin_endpoint": settings.admin_public_base,
+        "arm_location": settings.location,
+        "tenant_id": directory,
+        "service_principal": principal(tenant),
+        "admin_service_principal": principal(admin),
+        "admin_subscription_id": provider_subscription(settings.public_base),
     }
 
 
@@ -260,6 +322,8 @@ def _welcome(
         _machines(gateway, hypervisor),
         "Resource ids, for the command line:",
         *(machine.vm.resource_id for machine in gateway.inventory.machines()),
+        f"For az and Azure's SDKs: {base}, and {gateway.settings.admin_public_base} for "
+        "administrators.",
         "[bold]Try:[/]\n"
         "1. as contoso, allow console access to web01\n"
         "2. as olga, in another browser or a private window, open it and log in to the VM\n"

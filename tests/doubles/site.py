@@ -13,6 +13,7 @@ import pyotp
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.backends.demo.text_machine import TextMachine
 from gateway.demo import CONTOSO
+from gateway.guests.demo import demo_kind
 from gateway.inventory import Inventory
 from tests.doubles.standing import NODE, ShiftedClock, Standing, standing_gateway
 
@@ -83,6 +84,7 @@ class Site:
                 self._folder,
                 Inventory.parse(self.inventory()).machines(),
                 backends={"demo": DemoBackend(hypervisor)},
+                guests={"demo": demo_kind(hypervisor)},
                 clock=self.clock,
             ) as standing:
                 self._up.set_result(standing)

@@ -1,4 +1,4 @@
-"""A hypervisor of our own, in process: three VMs whose screens are real RFB."""
+"""A hypervisor of our own, in process: four VMs whose screens are real RFB."""
 
 from gateway.backends.demo.hypervisor import DemoBackend, DemoHypervisor
 

@@ -10,8 +10,13 @@ from typing import Final, Literal
 from gateway.backends.demo.console import DemoConsole
 from gateway.backends.demo.desktop import DesktopMachine
 from gateway.backends.demo.linux import linux
+from gateway.backends.demo.linux_guest import LinuxGuest
 from gateway.backends.demo.machine import DemoMachine
+from gateway.backends.demo.system import System
 from gateway.backends.demo.text_machine import TextMachine
+from gateway.backends.demo.windows import WindowsMachine
+from gateway.backends.demo.windows_accounts import WindowsAccounts
+from gateway.backends.demo.windows_guest import WindowsGuest
 from gateway.backends.targets import Console, Progress, Target
 from gateway.backends.upstream import Upstream, shake_hands
 from gateway.backends.wire import Wire
@@ -22,18 +27,39 @@ _WORDS: Final = (
     *("kestrel", "lagoon", "maple", "nectar", "opal", "pebble", "quartz", "raven", "sable"),
     *("tundra", "umber", "velvet", "willow", "zephyr"),
 )
+_CALL: Final = 0.4  # seconds that an agent takes for each call, so that people see the steps
 _SWITCHED_OFF: Final = frozenset({"off01"})
 
 
 class DemoHypervisor:
-    """Three machines: `web01` has a text console, `desk01` a desktop, `off01` is switched off."""
+    """Four machines, each with an agent inside.
+
+    `web01` has a text console and `off01` is switched off, both Linux; `desk01` has a desktop and
+    `win01` a logon screen, both Windows.
+    """
 
     def __init__(self, *, pace: float = 1.0) -> None:
-        """`pace` stretches what the text machines take their time for; 0 makes it instant."""
-        web01 = TextMachine("web01", {"azureuser": _password()}, linux("web01"), pace=pace)
-        desk01 = DesktopMachine("desk01", {"alex": _password()})
-        off01 = TextMachine("off01", {"azureuser": _password()}, linux("off01"), pace=pace)
-        self._machines: dict[str, DemoMachine] = {m.name: m for m in (web01, desk01, off01)}
+        """`pace` stretches what machines and agents take their time for; 0 makes it instant."""
+        self._machines: dict[str, DemoMachine] = {}
+        self._guests: dict[str, LinuxGuest | WindowsGuest] = {}
+        self._add_linux("web01", pace)
+        alex = WindowsAccounts({"alex": _password()}, administrators={"alex"})
+        self._add_windows(DesktopMachine("desk01", alex.users), alex, pace)
+        self._add_linux("off01", pace)
+        # Two accounts, of which one is no administrator.
+        people = WindowsAccounts(
+            {"Administrator": _password(), "dana": _password()}, administrators={"Administrator"}
+        )
+        self._add_windows(WindowsMachine("win01", people, pace=pace), people, pace)
+
+    def _add_linux(self, name: str, pace: float) -> None:
+        users, system = {"azureuser": _password()}, System(name)
+        self._machines[name] = TextMachine(name, users, linux(system), pace=pace)
+        self._guests[name] = LinuxGuest(system, users, seconds=_CALL * pace)
+
+    def _add_windows(self, machine: DemoMachine, accounts: WindowsAccounts, pace: float) -> None:
+        self._machines[machine.name] = machine
+        self._guests[machine.name] = WindowsGuest(accounts, seconds=_CALL * pace)
 
     async def start(self) -> None:
         """Switch the machines on, but for the one that is off."""
@@ -49,6 +75,24 @@ class DemoHypervisor:
     def machine(self, name: str) -> DemoMachine:
         """Raises: KeyError where there is no such machine."""
         return self._machines[name]
+
+    def guest(self, name: str) -> LinuxGuest | WindowsGuest:
+        """The agent inside a machine. Raises: KeyError where there is no such machine."""
+        return self._guests[name]
+
+    def linux_guest(self, name: str) -> LinuxGuest:
+        """Raises: KeyError where no such machine runs Linux."""
+        guest = self._guests[name]
+        if not isinstance(guest, LinuxGuest):
+            raise KeyError(name)
+        return guest
+
+    def windows_guest(self, name: str) -> WindowsGuest:
+        """Raises: KeyError where no such machine runs Windows."""
+        guest = self._guests[name]
+        if not isinstance(guest, WindowsGuest):
+            raise KeyError(name)
+        return guest
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._machines)
@@ -78,6 +122,7 @@ class DemoHypervisor:
         return "\n".join(
             f'[[machine]]\nresource_id = "{prefix}/{machine.name}"\nos = "{machine.os}"\n'
             f'node = "{node}"\nconsole = "demo:{machine.name}"\n'
+            f'guest_agent = "demo:{machine.name}"\npower = "demo:{machine.name}"\n'
             for machine in self._machines.values()
         )
 

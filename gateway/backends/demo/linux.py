@@ -38,9 +38,9 @@ _LATE_SERVICES: Final = (
 _DELAY_AFTER_WRONG_PASSWORD: Final = 1.0
 
 
-def linux(host: str) -> Callable[[TextMachine], Program]:
-    """The programs of a Linux VM; its disk outlives a reboot."""
-    system = System(host)
+def linux(system: System) -> Callable[[TextMachine], Program]:
+    """The programs of a Linux VM; `system`, its disk, outlives a reboot."""
+    host = system.host
 
     def boot(machine: TextMachine) -> Program:
         system.boot()

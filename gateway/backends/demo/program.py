@@ -22,7 +22,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """The next line that is typed. Raises in the program: Interrupted, EndOfInput."""
+    """The next line that is typed. Raises in the program: Interrupted, EndOfInput, Attention."""
 
     echo: bool = True
 
@@ -36,6 +36,10 @@ class SetFont:
 
 class Interrupted(Exception):
     """Ctrl+C."""
+
+
+class Attention(Exception):
+    """Ctrl+Alt+Del, on a machine that does not restart for it."""
 
 
 class EndOfInput(Exception):

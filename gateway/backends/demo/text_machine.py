@@ -19,6 +19,7 @@ from gateway.backends.demo.keyboard import (
 )
 from gateway.backends.demo.machine import DemoMachine
 from gateway.backends.demo.program import (
+    Attention,
     EndOfInput,
     Interrupted,
     Pause,
@@ -61,7 +62,7 @@ class TextMachine(DemoMachine):
     def key(self, keysym: int, *, down: bool) -> None:
         typed = self._keyboard.press(keysym, down=down)
         if typed == SECURE_ATTENTION:
-            self._restart()
+            self._secure_attention()
         elif typed is not None and self.powered:
             self._typed(typed)
         self._refresh()
@@ -83,6 +84,10 @@ class TextMachine(DemoMachine):
         self._history: list[str] = []
         self._recalled = 0
 
+    def _secure_attention(self) -> None:
+        """Ctrl+Alt+Del."""
+        self._restart()
+
     def _restart(self) -> None:
         if self.powered:
             self._stop_timer("pause")
@@ -94,7 +99,7 @@ class TextMachine(DemoMachine):
         while True:
             try:
                 self._waiting = step()
-            except (StopIteration, Reboot, Interrupted, EndOfInput):
+            except (StopIteration, Reboot, Interrupted, EndOfInput, Attention):
                 self._begin()
                 step = self._next
                 continue

@@ -56,9 +56,9 @@ async def test_its_inventory_is_an_inventory(hypervisor: DemoHypervisor) -> None
     inventory = Inventory.parse(hypervisor.inventory("AzS-ERCS01", SUBSCRIPTION))
     machines = inventory.machines()
     assert {machine.vm.subscription_id for machine in machines} == {SUBSCRIPTION.lower()}
-    assert [machine.vm.name for machine in machines] == ["web01", "desk01", "off01"]
+    assert [machine.vm.name for machine in machines] == ["web01", "desk01", "off01", "win01"]
     assert [str(machine.console) for machine in machines] == [
-        "demo:web01", "demo:desk01", "demo:off01",
+        "demo:web01", "demo:desk01", "demo:off01", "demo:win01",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.backends.demo.linux import linux
+from gateway.backends.demo.system import System
 from gateway.backends.demo.text_machine import TextMachine
 
 PASSWORD = "cedar-raven-opal-12345"
@@ -11,7 +12,7 @@ CONTROL, ALT, DELETE, RETURN = 0xFFE3, 0xFFE9, 0xFFFF, 0xFF0D
 
 def booted() -> TextMachine:
     """A machine without pauses: every key has had its effect when `key` returns."""
-    machine = TextMachine("web01", {"azureuser": PASSWORD}, linux("web01"), pace=0)
+    machine = TextMachine("web01", {"azureuser": PASSWORD}, linux(System("web01")), pace=0)
     machine.switch_on()
     return machine
 
