@@ -16,7 +16,6 @@ from aiohttp_sse import EventSourceResponse
 from gateway.actions.authenticate import Session, authenticate_again
 from gateway.actions.recover import RecoveryView, cancel_recovery, see_recovery
 from gateway.actions.services import Services
-from gateway.actions.steps import StepRecord
 from gateway.bus import RecoveryChanged
 from gateway.edge import SERVICES, session_of
 from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
@@ -136,11 +135,12 @@ async def show(request: web.Request) -> web.Response:
         told=told_of(services, view),
         lasting=_lasting(services, action),
         live="" if is_over(action.state) else f"/recoveries/{action.id}/events",
+        here=f"/recoveries/{action.id}",
         version=_version(view),
         message=_message(action, role),
         # An operator learns that it runs or how it ended; steps and advice are the tenant's.
         next_step="" if role is Role.CLOUDADMIN else view.next_step,
-        steps=() if role is Role.CLOUDADMIN else [_step(step) for step in view.steps],
+        steps=() if role is Role.CLOUDADMIN else _steps(view),
         acts=_acts(view),
         facts=_facts(view, role),
         back=Link("/recoveries", "All recoveries"),
@@ -237,9 +237,18 @@ def _lasting(services: Services, action: RecoveryAction) -> Lasting:
     return Lasting(lasting(now - begun), milliseconds(begun), milliseconds(now))
 
 
-def _step(step: StepRecord) -> Step:
-    state, word = STEP_WORDS[step.state]
-    return Step(step.title, state, word, step.message)
+def _steps(view: RecoveryView) -> list[Step]:
+    """What waits before a step that was begun will not be asked any more."""
+    begun = [number for number, step in enumerate(view.steps) if step.began_at is not None]
+    last = max(begun, default=-1)
+    steps = []
+    for number, step in enumerate(view.steps):
+        passed_over = step.state == "waiting" and number < last
+        state, word = STEP_WORDS["skipped" if passed_over else step.state]
+        # What the whole failed with stands above the steps already.
+        note = step.message if step.message != view.action.message else ""
+        steps.append(Step(step.title, state, word, note))
+    return steps
 
 
 def _message(action: RecoveryAction, role: Role) -> Message | None:

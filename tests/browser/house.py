@@ -22,6 +22,7 @@ from gateway.edge import SIGN_IN_COOKIE
 from gateway.inventory import ConsoleAddress, Inventory, Machine
 from gateway.policy.facts import Actor, Consent, ShareLink, Vm
 from tests.browser.person import Person, Resident
+from tests.doubles.staged_guest import StagedGuest
 from tests.doubles.standing import NODE, ShiftedClock, Standing, standing_gateway
 
 ADDRESS = "127.0.0.1"
@@ -129,14 +130,21 @@ def machine_at_port(port: int, name: str = "fake01") -> Machine:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, *more: Machine) -> AsyncIterator[House]:
-    """Serve the demo's machines and `more` until the block ends."""
+async def open_house(
+    folder: Path, *more: Machine, guest: StagedGuest | None = None
+) -> AsyncIterator[House]:
+    """Serve the demo's machines and `more` until the block ends; `guest`: inside all of them."""
     hypervisor, clock = DemoHypervisor(pace=0), ShiftedClock()
     await hypervisor.start()
     try:
         machines = Inventory.parse(hypervisor.inventory(NODE, CONTOSO)).machines()
+        inside = guest or StagedGuest()
         async with standing_gateway(
-            folder, [*machines, *more], backends={"demo": DemoBackend(hypervisor)}, clock=clock
+            folder,
+            [inside.in_(machine) if guest else machine for machine in (*machines, *more)],
+            backends={"demo": DemoBackend(hypervisor)},
+            guests=inside.kinds(),
+            clock=clock,
         ) as standing:
             yield House(standing, hypervisor, clock)
     finally:

@@ -17,6 +17,7 @@ from gateway.app import Clock, Gateway, open_gateway, utc_now
 from gateway.backends import Backend
 from gateway.certificates import make_development_certificates
 from gateway.demo import DemoAccount, furnish
+from gateway.guests import GuestKind
 from gateway.inventory import Inventory
 from gateway.inventory.machine import Machine
 from gateway.serving import listening, load_tls
@@ -42,6 +43,7 @@ class Standing:
 
     gateway: Gateway
     base: str
+    admin_base: str  # the administrators' Resource Manager
     operations: str
     ca_file: Path
     accounts: dict[str, DemoAccount]
@@ -81,11 +83,12 @@ async def standing_gateway(
     machines: Sequence[Machine],
     *,
     backends: Mapping[str, Backend] | None = None,
+    guests: Mapping[str, GuestKind] | None = None,
     clock: Clock = utc_now,
     **settings: Any,
 ) -> AsyncIterator[Standing]:
     """Serve `machines` from `folder` until the block ends."""
-    port, operations = free_port(), free_port()
+    port, admins, operations = free_port(), free_port(), free_port()
     certificates = make_development_certificates(
         folder / "certs", ("localhost", "127.0.0.1"), utc_now()
     )
@@ -93,6 +96,8 @@ async def standing_gateway(
         node=NODE,
         listen=f"127.0.0.1:{port}",
         public_base=f"https://localhost:{port}",
+        admin_listen=f"127.0.0.1:{admins}",
+        admin_public_base=f"https://localhost:{admins}",
         operations_listen=f"127.0.0.1:{operations}",
         state_directory=folder / "state",
         certificate_file=certificates.certificate,
@@ -100,13 +105,14 @@ async def standing_gateway(
         **settings,
     )
     async with open_gateway(
-        chosen, inventory=Inventory(machines), backends=backends, clock=clock
+        chosen, inventory=Inventory(machines), backends=backends, guests=guests, clock=clock
     ) as gateway:
         accounts = await furnish(gateway.services)
         async with listening(gateway, load_tls(chosen)):
             yield Standing(
                 gateway=gateway,
                 base=f"https://localhost:{port}",
+                admin_base=f"https://localhost:{admins}",
                 operations=f"http://127.0.0.1:{operations}",
                 ca_file=certificates.ca,
                 accounts={account.name: account for account in accounts},

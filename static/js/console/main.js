@@ -61,7 +61,8 @@ class ConsolePage {
   }
 
   #wireEvents() {
-    this.#recoveries.addEventListener("news", ({ detail }) => this.#say(detail.text));
+    // A watcher's banner says all the time that they only watch; a notice tells them the rest.
+    if (isOperator) this.#recoveries.addEventListener("news", ({ detail }) => this.#say(detail.text));
     const events = new Events(`${base}/events`);
     events.addEventListener("view", ({ detail }) => {
       this.#clock.heard(detail.now);
