@@ -12,7 +12,7 @@ from tests.doubles.standing import Standing, standing_gateway
 
 ILLEGIBLE = {
     "a line too long": b"GET /api/v1/" + b"SECRET" * 2000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no version": b"GET /SECRET\r\n\r\n",
+    "no method": b"G\x00T /SECRET HTTP/1.1\r\n\r\n",
     "a header too long": b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"SECRET" * 2000 + b"\r\n\r\n",
     "a bad length": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: SECRET\r\n\r\n",
 }
