@@ -14,7 +14,7 @@ import pytest
 
 from gateway.actions.services import Services
 from gateway.store import AuditRecord
-from tests.doubles.standing import ShiftedClock, Standing, free_port, standing_gateway
+from tests.doubles.standing import ShiftedClock, Standing, standing_gateway
 from tests.doubles.tokens import AZURE_CLI, ask_for_token
 
 FROM_OUR_PAGE = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
@@ -92,13 +92,6 @@ class Browser:
 
 @pytest.fixture
 async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
-    admin, clock = free_port(), ShiftedClock()
-    admin_base = f"https://localhost:{admin}"
-    async with standing_gateway(
-        tmp_path,
-        [],
-        clock=clock,
-        admin_listen=f"127.0.0.1:{admin}",
-        admin_public_base=admin_base,
-    ) as standing:
-        yield Authority(standing, clock, standing.base, admin_base)
+    clock = ShiftedClock()
+    async with standing_gateway(tmp_path, [], clock=clock) as standing:
+        yield Authority(standing, clock, standing.base, standing.admin_base)
