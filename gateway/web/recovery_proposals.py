@@ -17,10 +17,10 @@ from gateway.actions.recover import (
 )
 from gateway.actions.services import Services
 from gateway.edge import SERVICES, read_form, read_json
-from gateway.errors import Conflict, ExtensionRefused, InvalidInput, NotFound
+from gateway.errors import Conflict, ExtensionRefused, InvalidInput, NotFound, Refused
 from gateway.policy.consents import consent_end
 from gateway.policy.facts import Actor, Role, Vm
-from gateway.policy.recovery import ActionState
+from gateway.policy.recovery import NOT_PROPOSED
 from gateway.web.flash import see_other
 from gateway.web.problems import wants_json
 from gateway.web.recovery import own_vm, problem_of
@@ -92,24 +92,26 @@ async def approve(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     actor = (await page_session(request, Role.TENANT)).actor
     form = await read_form(request)
-    view, vm = await _proposal(services, actor, request)
-    if not view.may_decide and view.action.state is not ActionState.PROPOSED:
-        # Sent twice, or decided elsewhere meanwhile: how it stands now is the answer.
-        return see_other(request, f"/recoveries/{view.action.id}")
-    given = Given.of(form)
+    given, action_id = Given.of(form), request.match_info["action_id"]
     try:
         check_twice(form)
         action = await approve_proposal(
             services,
             actor,
-            request.match_info["action_id"],
+            action_id,
             user=given.user,
             password=given.password,
             ssh_key=given.ssh_key,
             disk_name=given.disk_name,
             now=services.clock(),
         )
+    except Refused as error:
+        if error.code != NOT_PROPOSED.code:
+            raise
+        # Sent twice, or decided elsewhere meanwhile: how it stands now is the answer.
+        return see_other(request, f"/recoveries/{action_id}")
     except (InvalidInput, ExtensionRefused) as error:
+        view, vm = await _proposal(services, actor, request)
         return await confirm_page(request, vm, _ask(vm, view, given), problem_of(error))
     return see_other(request, f"/recoveries/{action.id}")
 

@@ -17,6 +17,8 @@ from aiohttp import web
 
 from gateway.actions.sign_in import Kind
 from gateway.app import create_app
+from gateway.web.once import PURPOSE as ONCE
+from gateway.web.once import Once
 from tests.doubles.tokens import AZURE_CLI
 from tests.doubles.visitors import FROM_OUR_PAGE, Answer, Site
 from tests.security.principals import (
@@ -105,6 +107,13 @@ def a_disk_check(scene: Scene) -> dict[str, Any]:
     return {"resource_id": scene.site.vm("web01"), "kind": "check_disk"}
 
 
+def a_disk_check_on_the_page(scene: Scene) -> dict[str, Any]:
+    return {
+        **a_disk_check(scene),
+        "attempt": Once().token(scene.site.services.identity.signer(ONCE)),
+    }
+
+
 def a_proposal(scene: Scene) -> dict[str, Any]:
     return {"consent_id": scene.names["consent_id"], "kind": "check_disk"}
 
@@ -143,6 +152,8 @@ FORMS: dict[str, Fill] = {
     "/device": the_user_code,
     "/device/decision": approval,
     "/tenant/consents": for_the_vm,
+    "/recoveries": a_disk_check_on_the_page,
+    "/consents/{consent_id}/propose": just(kind="check_disk"),
     "/admin/subscriptions": just(subscription_id="0" * 8 + "-0000-4000-8000-" + "0" * 12),
     "/admin/safelist": just(node="AzS-ERCS01", network=NETWORK),
     "/admin/accounts": new_name,
@@ -169,6 +180,9 @@ QUERIES: dict[str, Callable[[Site], dict[str, str]]] = {
     "/adfs/oauth2/authorize": lambda _site: AUTHORIZATION,
     "/operator/requests": lambda site: {"vm": site.vm("web01")},
     "/tenant/consents/new": lambda site: {"vm": site.vm("web01")},
+    "/recoveries/new": lambda site: {"vm": site.vm("web01")},
+    "/recoveries/confirm": lambda site: {"vm": site.vm("web01"), "kind": "check_disk"},
+    "/recoveries/log": lambda site: {"vm": site.vm("web01")},
     "/admin/safelist/revoke": lambda _site: {"node": "AzS-ERCS01", "network": NETWORK},
     f"DELETE {API}consents": lambda site: {"resource_id": site.vm("web01")},
     f"{API}agent-logs": lambda site: {"resource_id": site.vm("web01")},
@@ -179,7 +193,13 @@ LIVE = frozenset(
     f"/consoles/{{consent_id}}/{what}" for what in ("stream", "events", "thumbnail.jpg", "control")
 )
 STREAM = "/consoles/{consent_id}/stream"
-UNREAD = frozenset({"/consoles/{consent_id}/events", "/consoles/{consent_id}/thumbnail.jpg"})
+UNREAD = frozenset(
+    {
+        "/consoles/{consent_id}/events",
+        "/consoles/{consent_id}/thumbnail.jpg",
+        "/recoveries/{action_id}/events",
+    }
+)
 
 # What changes nothing that anybody decides about, and so leaves no audit record.
 UNRECORDED = {
