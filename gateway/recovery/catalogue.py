@@ -38,7 +38,8 @@ NOT_RUNNING: Final = "Cannot modify extensions in the VM when the VM is not runn
 _NOT_ADMINISTRATOR: Final = (
     "already exists but cannot be updated because it is not in the Administrators group."
 )
-_UNKNOWN: Final = "fell silent after the request was sent"
+# Said of whatever ends as unknown, here and where a restart cut it short.
+UNKNOWN: Final = "may or may not have been made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ def outcome_unknown(vm_name: str) -> Failure:
     """Ours, not the documentation's: it was sent, and nobody knows what became of it."""
     return Failure(
         NO_STATUS,
-        f"VM '{vm_name}' {_UNKNOWN}; the change may or may not have been made. It was not sent "
-        "again.",
+        f"VM '{vm_name}' fell silent after the request was sent; the change {UNKNOWN}. It was not "
+        "sent again.",
     )
 
 
@@ -159,7 +160,7 @@ _NEXT_STEPS: Final = (
         "done.",
     ),
     (
-        _UNKNOWN,
+        UNKNOWN,
         "Look at the console to see whether the change was made before you ask for it again.",
     ),
     (

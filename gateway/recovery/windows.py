@@ -49,6 +49,11 @@ _USER: Final = re.compile(r'(?=.*[^. ])[^\x00-\x1f\x7f"/\\\[\]:;|=,+*?<>@]{1,20}
 _PASSWORD_CHARACTERS: Final = 256
 
 _UNKNOWN_USER: Final = "the user is new"
+_KNOWN: Final = frozenset({"username", "password"})
+UNKNOWN_SETTINGS: Final = (
+    "The settings ask for something that VMAccessAgent does not do. It takes a username and a "
+    "password, or nothing at all to reset Remote Desktop."
+)
 
 UPDATED: Final = "Successfully updated Admin account and Remote Desktop Connection settings."
 RESET: Final = "Successfully reset Remote Desktop Connection settings."
@@ -60,6 +65,9 @@ def windows_plan(request: ExtensionRequest, handler: Handler) -> Plan | Failure:
     user = settings.get("username") or protected.get("username")
     password = protected.get("password")
     if not user and not password:
+        if any(settings.keys() - _KNOWN) or any(protected.keys() - _KNOWN):
+            # Whoever asks for something else must not get a reset instead.
+            return reported(request.name, handler, CANNOT_UPDATE + UNKNOWN_SETTINGS)
         kind, steps, done = ActionKind.RESET_REMOTE_DESKTOP, _reset_steps(), RESET
     else:
         fault = _fault(user, password, request.name, handler)

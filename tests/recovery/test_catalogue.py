@@ -114,6 +114,14 @@ def test_every_row_has_a_next_step_of_its_own() -> None:
     assert "agent's log" not in " ".join(steps)
 
 
+def test_what_may_have_been_done_is_looked_at_before_it_is_asked_again() -> None:
+    for text in (
+        catalogue.outcome_unknown("myVM").message,
+        "The gateway was restarted: the change may or may not have been made.",
+    ):
+        assert "before you ask for it again" in next_step(catalogue.NO_STATUS, text)
+
+
 def test_a_failure_that_nobody_foresaw_has_a_next_step_too() -> None:
     assert "log" in next_step("VMExtensionProvisioningError", "something else")
     assert "guest agent" in next_step(catalogue.NO_STATUS, "something else")

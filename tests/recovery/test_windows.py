@@ -119,6 +119,16 @@ class TestResettingRemoteDesktop:
     def test_empty_settings_of_any_client_ask_for_it(self, settings: Any, protected: Any) -> None:
         assert planned(windows(settings, protected)).kind is ActionKind.RESET_REMOTE_DESKTOP
 
+    @pytest.mark.parametrize(
+        ("settings", "protected"),
+        [({"check_disk": "true"}, None), ({}, {"reset_ssh": True}), ({"user": "ana"}, {})],
+    )
+    def test_whoever_asks_for_something_else_gets_no_reset(
+        self, settings: Any, protected: Any
+    ) -> None:
+        text = reported_text(refused(windows(settings, protected)))
+        assert "something that VMAccessAgent does not do" in text
+
     def test_a_firewall_that_does_not_run_is_in_nobodys_way(self) -> None:
         steps, outcome = walk(RESET, firewall=Done(Exit.FIREWALL_OFF))
         assert keys(steps)[-1] == "service"
