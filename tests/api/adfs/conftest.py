@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from gateway.actions.services import Services
 from gateway.store import AuditRecord
@@ -90,8 +92,30 @@ class Browser:
         return await self.post("/device/decision", user_code=user_code, decision="approve", **proof)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _lasting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Authority]:
+    """One for all tests of a module, in a task of its own: it leaves what it entered."""
+    up: asyncio.Future[Authority] = asyncio.get_running_loop().create_future()
+    told = asyncio.Event()
+
+    async def serve() -> None:
+        clock, folder = ShiftedClock(), tmp_path_factory.mktemp("authority")
+        async with standing_gateway(folder, [], clock=clock) as standing:
+            up.set_result(Authority(standing, clock, standing.base, standing.admin_base))
+            await told.wait()
+
+    serving = asyncio.create_task(serve(), name="authority")
+    both: set[asyncio.Future[Any]] = {serving, up}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    if not up.done():
+        await serving  # raises what kept it from standing
+    yield up.result()
+    told.set()
+    await serving
+
+
 @pytest.fixture
-async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
-    clock = ShiftedClock()
-    async with standing_gateway(tmp_path, [], clock=clock) as standing:
-        yield Authority(standing, clock, standing.base, standing.admin_base)
+def authority(_lasting: Authority) -> Authority:
+    """The same, once every throttle has forgotten the test before."""
+    _lasting.clock.ahead += timedelta(minutes=20)
+    return _lasting

@@ -24,6 +24,8 @@ from gateway.policy.facts import Role
 from tests.api.adfs.conftest import Authority
 from tests.doubles.tokens import AZURE_CLI, credential
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NewClient = Callable[..., Awaitable[msal.PublicClientApplication]]
 
 
