@@ -107,3 +107,14 @@ def test_every_task_has_an_owner() -> None:
                 ):
                     wrong.append(f"{module_of(path)}:{node.lineno}")
     assert not wrong
+
+
+def test_no_error_is_kept_to_be_raised_again() -> None:
+    """Each time that an error is raised its traceback grows, and with it what its frames hold."""
+    wrong = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            raised = node.exc if isinstance(node, ast.Raise) else None
+            if isinstance(raised, ast.Name) and raised.id.strip("_").isupper():
+                wrong.append(f"{module_of(path)}:{raised.lineno}")
+    assert not wrong

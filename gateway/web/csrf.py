@@ -21,10 +21,14 @@ PURPOSE: Final = "form"
 MAX_AGE: Final = 24 * 3600  # seconds: no sign-in lasts longer
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-OTHER_ORIGIN: Final = Refused("OtherOrigin", "this request did not come from the gateway's pages")
-STALE_FORM: Final = Refused(
-    "StaleForm", "this form belongs to another sign-in or is too old: go back and reload the page"
-)
+
+def _other_origin() -> Refused:
+    return Refused("OtherOrigin", "this request did not come from the gateway's pages")
+
+
+def _stale_form() -> Refused:
+    why = "this form belongs to another sign-in or is too old: go back and reload the page"
+    return Refused("StaleForm", why)
 
 
 @web.middleware
@@ -46,10 +50,10 @@ def check_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     ours = base_of(request)
     if site is not None and site != "same-origin":
-        raise OTHER_ORIGIN
+        raise _other_origin()
     vouched = site == "same-origin" and origin in {None, "null"}
     if origin != ours and not vouched:
-        raise OTHER_ORIGIN
+        raise _other_origin()
 
 
 async def form_token(request: web.Request) -> str:
@@ -64,9 +68,9 @@ async def _check_token(request: web.Request) -> None:
     try:
         bound_to = signer.loads(token, max_age=MAX_AGE)
     except BadSignature:
-        raise STALE_FORM from None
+        raise _stale_form() from None
     if bound_to != await _submitter(request):
-        raise STALE_FORM
+        raise _stale_form()
 
 
 async def _submitter(request: web.Request) -> str:

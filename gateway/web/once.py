@@ -21,10 +21,6 @@ MAX_AGE: Final = 3600  # seconds from the page to its form
 MOST_REMEMBERED: Final = 10_000
 PROCESS: Final = secrets.token_hex(8)  # what forms of this process bear
 
-STALE: Final = Refused(
-    "StaleForm", "this form is too old to be sent: nothing was done, fill it in again"
-)
-
 
 @dataclass(slots=True)
 class Attempt:
@@ -74,7 +70,13 @@ def _id_of(signer: URLSafeTimedSerializer, token: str) -> str:
     try:
         made_by, attempt_id = signer.loads(token, max_age=MAX_AGE)
     except (BadSignature, ValueError, TypeError):
-        raise STALE from None
+        raise _stale() from None
     if made_by != PROCESS:
-        raise STALE
+        raise _stale()
     return str(attempt_id)
+
+
+def _stale() -> Refused:
+    return Refused(
+        "StaleForm", "this form is too old to be sent: nothing was done, fill it in again"
+    )

@@ -85,16 +85,16 @@ async def _operation(call: ArmCall) -> OperationView:
     try:
         view = await see_operation(call.services, call.actor, call.params["id"])
     except NotFound:
-        raise _NOT_FOUND from None
+        raise _not_found() from None
     mine = f"/subscriptions/{call.params['subscription_id'].lower()}/"
     if not view.target.lower().startswith(mine):
-        raise _NOT_FOUND
+        raise _not_found()
     return view
 
 
-_NOT_FOUND: Final = ArmError(
-    HTTPStatus.NOT_FOUND, "ResourceNotFound", "There is no such operation in this location."
-)
+def _not_found() -> ArmError:
+    why = "There is no such operation in this location."
+    return ArmError(HTTPStatus.NOT_FOUND, "ResourceNotFound", why)
 
 
 def _while_running(view: OperationView) -> Mapping[str, str]:
