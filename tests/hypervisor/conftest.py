@@ -50,6 +50,15 @@ def qemu(guest: Guest, new_folder: NewFolder) -> Iterator[Qemu]:
         yield machine
 
 
+@pytest.fixture(scope="session")
+def recovered(guest: Guest, new_folder: NewFolder) -> Iterator[Qemu]:
+    """A Linux guest of its own for what an agent changes: others log in to `qemu` as it was."""
+    with ExitStack() as stack:
+        machine = Qemu(new_folder(), guest)
+        stack.callback(machine.kill)
+        yield machine
+
+
 @pytest.fixture
 def firmware(new_folder: NewFolder) -> Iterator[Callable[..., Qemu]]:
     """Machines of one test's own, which run iPXE's ROM alone: cheap to start and to kill."""

@@ -58,6 +58,8 @@ class Qemu:
         self._starts = 0
         self._settled = False  # a restart keeps its ports
         self.unix_path = folder / "vnc.sock"
+        self.agent_path = folder / "qga.sock"
+        self.control_path = folder / "power.sock"  # a second QMP: the first is the tests' own
         self.authority = Authority(folder / "x509")
         self.port = self.password_port = self.tls_port = self.tls_password_port = 0
         self.start()
@@ -109,6 +111,7 @@ class Qemu:
             *("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-nodefaults", "-vga", "std"),
             *("-no-reboot", "-display", "none", "-name", "guest"),
             *("-qmp", f"unix:{control},server=on,wait=off"),
+            *("-qmp", f"unix:{self.control_path},server=on,wait=off"),
             *("-object", f"secret,id=pw,data={VNC_PASSWORD}"),
             *("-object", f"tls-creds-x509,id=tls,dir={self.folder / 'x509'},endpoint=server,"
               "verify-peer=off"),
@@ -128,6 +131,10 @@ class Qemu:
         if self._guest is None:
             return ["-m", "32", "-nic", "user,restrict=on"]
         return [
-            *("-m", "192", "-kernel", str(self._guest.kernel), "-initrd", str(self._guest.initrd)),
+            *("-m", "256", "-kernel", str(self._guest.kernel), "-initrd", str(self._guest.initrd)),
             *("-append", "console=tty0 quiet panic=5"),
+            *("-drive", f"file={self._guest.disk},format=raw,if=virtio,snapshot=on"),
+            *("-device", "virtio-serial"),
+            *("-chardev", f"socket,path={self.agent_path},server=on,wait=off,id=qga"),
+            *("-device", "virtserialport,chardev=qga,name=org.qemu.guest_agent.0"),
         ]
