@@ -54,7 +54,7 @@ STEP_WORDS: Final = {
     "running": ("now", "now"),
     "done": ("done", "done"),
     "failed": ("failed", "failed"),
-    "skipped": ("skipped", "not needed"),
+    "skipped": ("skipped", "left out"),
     "unknown": ("failed", "nobody knows"),
 }
 WAYS: Final = {

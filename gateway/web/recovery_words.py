@@ -47,8 +47,8 @@ SAID: Final = {
         "reset Remote Desktop",
         "Remote Desktop was reset",
         windows=(
-            "The Remote Desktop service is enabled and started, on port 3389.",
-            "The firewall’s rule for Remote Desktop is switched on.",
+            "Remote Desktop connections are allowed again, on port 3389.",
+            "The firewall’s rule for it is switched on, and its service is enabled and started.",
             "No account and no password is changed.",
             "It is refused on a domain controller.",
         ),
@@ -105,8 +105,8 @@ SAID: Final = {
         "The disk was repaired",
         linux=(
             "The disk that you name is unmounted, even if programs use it: they lose it.",
-            "Its file system is mended (fsck -AR -y; the root file system is left alone).",
-            "It may take many minutes.",
+            "File systems are mended (fsck -AR -y); the root file system is left alone.",
+            "Then the disk is mounted again. It may take many minutes.",
         ),
     ),
     ActionKind.CREATE_USER: Said("create an account", "The account was created"),

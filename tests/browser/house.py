@@ -19,6 +19,7 @@ from gateway.actions.sweep import end_sessions_of_missing_vms
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.demo import CONTOSO
 from gateway.edge import SIGN_IN_COOKIE
+from gateway.guests.demo import demo_kind
 from gateway.inventory import ConsoleAddress, Inventory, Machine
 from gateway.policy.facts import Actor, Consent, ShareLink, Vm
 from tests.browser.person import Person, Resident
@@ -133,7 +134,10 @@ def machine_at_port(port: int, name: str = "fake01") -> Machine:
 async def open_house(
     folder: Path, *more: Machine, guest: StagedGuest | None = None
 ) -> AsyncIterator[House]:
-    """Serve the demo's machines and `more` until the block ends; `guest`: inside all of them."""
+    """Serve the demo's machines and `more` until the block ends.
+
+    `guest` is inside all of them, where there is one, instead of the demo's own agents.
+    """
     hypervisor, clock = DemoHypervisor(pace=0), ShiftedClock()
     await hypervisor.start()
     try:
@@ -143,7 +147,7 @@ async def open_house(
             folder,
             [inside.in_(machine) if guest else machine for machine in (*machines, *more)],
             backends={"demo": DemoBackend(hypervisor)},
-            guests=inside.kinds(),
+            guests={"demo": demo_kind(hypervisor), **inside.kinds()},
             clock=clock,
         ) as standing:
             yield House(standing, hypervisor, clock)
