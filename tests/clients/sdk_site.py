@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
+import uvloop
+
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.backends.demo.windows_accounts import WindowsAccounts
 from gateway.backends.demo.windows_guest import WindowsGuest
@@ -95,7 +97,9 @@ class SdkSite:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            # As `eva-gateway serve` does.
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
         except Exception as error:
             if self._up.done():
                 raise
