@@ -98,7 +98,6 @@ if [ "$2" = append ] && [ -e "$file" ]; then
 fi
 cat "$key" >> "$new"
 rm -f "$key"
-chmod 600 "$new"
 chown -h "$owner" "$folder" "$new"
 mv -f "$new" "$file"
 if command -v restorecon >/dev/null 2>&1; then restorecon -R "$folder" || true; fi

@@ -64,7 +64,9 @@ class TestUpdatingAUser:
 
     def test_remote_desktop_is_set_to_allow_login(self) -> None:
         """ "VMAccess modifies the Remote Desktop settings to allow login." """
-        assert "'fDenyTSConnections' -Value 0" in script(UPDATE, "connections").script
+        text = script(UPDATE, "connections").script
+        for place in ("$server", "$policy"):
+            assert f"-LiteralPath {place} -Name 'fDenyTSConnections' -Value 0" in text
         # The port stays: 0 opens the firewall for the one that is configured.
         assert script(UPDATE, "firewall").arguments == {"port": 0}
         assert script(UPDATE, "service").arguments == {"restart": False}
