@@ -15,7 +15,7 @@ import pytest
 from gateway.inventory import Machine
 from gateway.policy.facts import Consent
 from gateway.policy.recovery import ActionState
-from gateway.recovery.calls import Answer, Call, Declined, SetPassword
+from gateway.recovery.calls import Answer, Call, Declined, Execute, SetPassword
 from tests.actions.guests import obliging
 from tests.actions.world import FAB01, WEB01, resource_id
 from tests.web.conftest import Browser, Site
@@ -154,9 +154,7 @@ async def test_a_failure_shows_the_guests_reason_as_text_and_the_next_step(site:
     hostile = '<img src=x onerror="alert(1)">'
 
     async def hostilely(call: Call) -> Answer:
-        if isinstance(call, SetPassword):
-            return Declined("GenericError", hostile)
-        return await obliging(call)
+        return Declined(hostile, hostile) if isinstance(call, Execute) else await obliging(call)
 
     site.world.guests.of(WEB01).answer = hostilely
     tina = await site.signed_in("tina")
@@ -166,6 +164,7 @@ async def test_a_failure_shows_the_guests_reason_as_text_and_the_next_step(site:
     assert "Resetting the password on web01 failed." in raw
     assert "What to do next" in raw
     assert "<img src=x" not in raw
+    assert "&lt;img src=x" in raw
     assert "VMExtensionProvisioningError" in raw
 
 
@@ -292,6 +291,8 @@ async def test_the_operator_never_learns_account_or_password(site: Site) -> None
         ]
         assert not [page for page in shown if "secretaccount" in page or SECRET in page]
     assert "Resetting the password on web01 failed." in shown[1]
+    assert "Set the password" not in shown[1]
+    assert 'class="course"' not in shown[1]
     assert (await olga.get(f"/recoveries/log?vm={WEB01.vm.resource_id}")).status == 404
 
 
