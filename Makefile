@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AZ := .venv-az
 NOVNC := static/vendor/novnc
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # apt-get is used where it may be: as root. Elsewhere the tests say what they miss.
 SYSTEM_PACKAGES := $(shell grep -v '^\#' .ci/packages.txt 2>/dev/null)
 
-.PHONY: help install demo test check bench wheel lock docs clean system-packages
+.PHONY: help install demo test test-az check bench wheel lock docs clean system-packages
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -20,6 +21,9 @@ install: $(VENV)/.installed $(NOVNC)/.installed certificates ## Do the set-up pa
 
 test: system-packages $(VENV)/.installed-dev $(NOVNC)/.installed certificates check ## Install what the tests need and run them all
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-az: $(VENV)/.installed-dev $(NOVNC)/.installed $(AZ)/.installed ## Try the real az, in an environment of its own (400 MB)
+	EVA_AZ=$(AZ)/bin/az $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/az
 
 check: $(VENV)/.installed-dev ## Format, lint, types, import directions: seconds
 	$(BIN)/ruff format --check .
@@ -42,7 +46,7 @@ lock: $(VENV)/.installed-dev ## Pin what development installs
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --group dev --generate-hashes --no-header -o requirements-dev.txt
 
 clean: ## Forget everything that was made here
-	rm -rf $(VENV) node_modules static/vendor dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AZ) node_modules static/vendor dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find certs -type f ! -name README.md -delete
 
 .PHONY: certificates
@@ -59,6 +63,11 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: requirements-dev.txt pyproject.toml | $(VENV)/.installed
 	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(AZ)/.installed: tests/az/requirements.txt
+	$(PYTHON) -m venv $(AZ)
+	$(AZ)/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r $<
 	@touch $@
 
 # noVNC is served as it was published: its modules, its licence, nothing changed.
