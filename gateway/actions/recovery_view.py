@@ -15,7 +15,7 @@ from gateway.actions.finding import consent_of
 from gateway.actions.inputs import known_id
 from gateway.actions.recording import Decision
 from gateway.actions.services import Services
-from gateway.actions.steps import StepRecord, from_text
+from gateway.actions.steps import StepRecord, from_text, to_text
 from gateway.policy.facts import Actor, Consent, Role
 from gateway.policy.recovery import (
     NO_SUCH_ACTION,
@@ -53,9 +53,10 @@ def view_for(
     hidden = actor.role is Role.CLOUDADMIN
     decides = consent is not None and not isinstance(may_decide(actor, action, consent, now), Deny)
     steps = from_text(action.steps)
+    shown = tuple(map(_nameless, steps)) if hidden else steps
     return RecoveryView(
-        action=_without_settings(action, hidden=hidden),
-        steps=tuple(map(_nameless, steps)) if hidden else steps,
+        action=replace(_without_settings(action, hidden=hidden), steps=to_text(shown)),
+        steps=shown,
         next_step=_next_step(action),
         account=None if hidden else account,
         may_cancel=not isinstance(may_cancel(actor, action, consent, s.node), Deny),
