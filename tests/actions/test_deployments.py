@@ -356,7 +356,10 @@ class Patience:
         return found
 
 
-async def test_the_queue_sees_a_deployment_through_as_facts_come(world: World) -> None:
+async def test_the_queue_sees_a_deployment_through_as_facts_come(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.actions.deployment_queue.LOOK_EVERY", 3600)
     queue = DeploymentQueue()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(queue.run(world.s))
@@ -368,6 +371,34 @@ async def test_the_queue_sees_a_deployment_through_as_facts_come(world: World) -
         over = await Patience(world).over()
         queue.stop()
     assert over.state is DeploymentState.SUCCEEDED
+
+
+async def test_what_is_heard_while_a_deployment_is_looked_at_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.actions.deployment_queue.LOOK_EVERY", 3600)
+    looks = 0
+    first_look, told = asyncio.Event(), asyncio.Event()
+
+    async def look(*_: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            first_look.set()
+            await told.wait()
+
+    monkeypatch.setattr("gateway.actions.deployment_queue.advance_deployment", look)
+    await start(world, extension())
+    queue = DeploymentQueue()
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(20):
+        tasks.create_task(queue.run(world.s))
+        await first_look.wait()
+        world.bus.publish(RecoveryChanged("any", WEB01.vm.key, None))
+        await asyncio.sleep(0.05)  # the queue finds it busy, and waits again
+        told.set()
+        while looks < 2:
+            await asyncio.sleep(0)
+        queue.stop()
 
 
 async def test_the_queue_finds_what_a_restart_left(world: World) -> None:
