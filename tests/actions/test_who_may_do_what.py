@@ -25,7 +25,15 @@ from gateway.actions.admit import admit
 from gateway.actions.authenticate import Session
 from gateway.actions.end_consent import end_consent
 from gateway.actions.end_session import end_session
+from gateway.actions.extensions import apply_extension, remove_extension
 from gateway.actions.open_console import open_console
+from gateway.actions.recover import (
+    approve_proposal,
+    cancel_recovery,
+    decline_proposal,
+    propose_recovery,
+    start_recovery,
+)
 from gateway.actions.request_consent import request_consent
 from gateway.actions.services import Services
 from gateway.actions.share_console import revoke_link, share_console
@@ -37,6 +45,7 @@ from gateway.actions.workstations import grant_workstation, revoke_workstation
 from gateway.errors import GatewayError, NotFound
 from gateway.policy.facts import Consent, Role
 from gateway.store import Store
+from tests.actions.test_extensions import request
 from tests.actions.world import (
     CONTOSO,
     ELSEWHERE,
@@ -77,6 +86,7 @@ class Scene:
     who: Session
     consent: Consent
     link_id: str
+    proposal_id: str
 
     @property
     def now(self) -> Any:
@@ -94,6 +104,7 @@ class Played:
     olga: Session
     consent: Consent
     link_id: str
+    proposal_id: str
 
 
 async def _play(template: Path, path: Path) -> Played:
@@ -106,8 +117,11 @@ async def _play(template: Path, path: Path) -> Played:
     shared = await share_console(
         world.s, olga.actor, consent.id, label="", capacity=2, now=world.now
     )
+    proposal = await propose_recovery(
+        world.s, olga.actor, consent_id=consent.id, kind="reset_ssh", now=world.now
+    )
     await store.close()
-    return Played(path, olga, consent, shared.link.id)
+    return Played(path, olga, consent, shared.link.id, proposal.id)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +147,7 @@ async def scene(world: World, played: Played, principal: str) -> Scene:
         name = NAMES.get(principal, "oscar")
         address = ELSEWHERE if principal == "operator elsewhere" else WORKSTATION
         who = await world.session(name, address)
-    return Scene(world, services, who, played.consent, played.link_id)
+    return Scene(world, services, who, played.consent, played.link_id, played.proposal_id)
 
 
 def open_now(x: Scene) -> Awaitable[object]:
@@ -193,10 +207,34 @@ ACTIONS: dict[str, Act] = {
     ),
     "revoke link": lambda x: revoke_link(x.s, x.who.actor, x.link_id, now=x.now),
     "end session": lambda x: end_session(x.s, x.who.actor, x.consent.id, reason="done", now=x.now),
+    "apply extension": lambda x: apply_extension(
+        x.s,
+        x.who.actor,
+        resource_id=WEB02.vm.resource_id,
+        request=request(),
+        location="local",
+        now=x.now,
+    ),
+    "remove extension": lambda x: remove_extension(
+        x.s, x.who.actor, resource_id=WEB02.vm.resource_id, name="VMAccess", now=x.now
+    ),
+    "start recovery": lambda x: start_recovery(
+        x.s, x.who.actor, resource_id=WEB02.vm.resource_id, kind="check_disk", now=x.now
+    ),
+    "propose recovery": lambda x: propose_recovery(
+        x.s, x.who.actor, consent_id=x.consent.id, kind="check_disk", now=x.now
+    ),
+    "approve proposal": lambda x: approve_proposal(x.s, x.who.actor, x.proposal_id, now=x.now),
+    "decline proposal": lambda x: decline_proposal(x.s, x.who.actor, x.proposal_id, now=x.now),
+    "cancel recovery": lambda x: cancel_recovery(x.s, x.who.actor, x.proposal_id, now=x.now),
     "end a sign-in": somebody_elses_sign_in,
     "sign out": lambda x: sign_out(x.s, x.who, now=x.now),
 }
 
+TENANTS_ONLY = ("ok", "NotFound", *("NotATenant",) * 5, "ok", "NotATenant")
+TENANT_DECIDES = (
+    "ok", "NotFound", *("NotATenant",) * 3, "NotFound", "NotATenant", "ConsentExpired", "NotATenant"
+)  # fmt: skip
 ADMINS_ONLY = ("NotAnAdmin",) * 8 + ("ok",)
 # In the order of PRINCIPALS.
 TABLE: dict[str, tuple[str, ...]] = {
@@ -296,6 +334,33 @@ TABLE: dict[str, tuple[str, ...]] = {
         "NotFound",
         "ConsentExpired",
         "ConsentExpired",
+        "ok",
+    ),
+    "apply extension": TENANTS_ONLY,
+    "remove extension": TENANTS_ONLY,
+    "start recovery": TENANTS_ONLY,
+    "propose recovery": (
+        "NotAnOperator",
+        "NotFound",
+        "ok",
+        "ok",
+        "ok",
+        "NotFound",
+        "ConsentExpired",
+        "NotAnOperator",
+        "NotAnOperator",
+    ),
+    "approve proposal": TENANT_DECIDES,
+    "decline proposal": TENANT_DECIDES,
+    "cancel recovery": (
+        "ok",
+        "NotFound",
+        "ok",
+        "NotYoursToCancel",
+        "NotYoursToCancel",
+        "NotFound",
+        "NotYoursToCancel",
+        "ok",
         "ok",
     ),
     # Tina's; the tenant too late is Tina.
