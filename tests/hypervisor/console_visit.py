@@ -134,10 +134,18 @@ class Visit:
 
 
 @asynccontextmanager
-async def consented_console(folder: Path, console: ConsoleAddress) -> AsyncIterator[Visit]:
+async def consented_console(
+    folder: Path,
+    console: ConsoleAddress,
+    *,
+    guest_agent: str | None = None,
+    power: str | None = None,
+    **settings: Any,
+) -> AsyncIterator[Visit]:
     """A gateway whose only VM has its console at `console`, and contoso's consent to use it."""
-    machine = Machine(Vm(RESOURCE_ID, CONTOSO, "real01", "linux", NODE), console)
-    async with standing_gateway(folder, [machine]) as standing:
+    vm = Vm(RESOURCE_ID, CONTOSO, "real01", "linux", NODE)
+    machine = Machine(vm, console, guest_agent, power)
+    async with standing_gateway(folder, [machine], **settings) as standing:
         token = await standing.token("contoso")
         body = {"resource_id": RESOURCE_ID, "reason": "the VM does not boot"}
         async with (

@@ -26,9 +26,9 @@ from gateway.recovery.handlers import GuestOs, handler_for
 from gateway.recovery.kinds import ActionKind, request_for
 from gateway.recovery.plan import Plan, Run, Success, plan_for
 from tests.hypervisor.console_visit import at_loopback, consented_console
-from tests.hypervisor.gateway_viewer import GatewayViewer
 from tests.hypervisor.guest import PASSWORD, USER
 from tests.hypervisor.qemu import Qemu
+from tests.hypervisor.typed import log_in, shows
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(180)]
 
@@ -73,9 +73,9 @@ async def test_a_password_that_the_agent_set_logs_in_at_the_console(
         visit.operator() as operator,
     ):
         await shows(operator, recovered, "guest login:")
-        await log_in(operator, recovered, PASSWORD)
+        await log_in(operator, recovered, USER, PASSWORD)
         await shows(operator, recovered, "Login incorrect")
-        await log_in(operator, recovered, NEW_PASSWORD)
+        await log_in(operator, recovered, USER, NEW_PASSWORD)
         await operator.type("pwd\n")
         await shows(operator, recovered, "/home")
         await operator.type("exit\n")
@@ -190,19 +190,3 @@ async def carry_out(guests: Guests, qemu: Qemu, made: Plan) -> object:
         while (step := run.next()) is not None:
             run.answered(step, await agent.perform(step.call))
     return run.outcome
-
-
-async def shows(viewer: GatewayViewer, qemu: Qemu, text: str, within: float = 60.0) -> None:
-    """Wait until the guest's text memory holds `text`. Raises: TimeoutError."""
-    async with asyncio.timeout(within):
-        while text not in qemu.text():
-            await viewer.news()
-
-
-async def log_in(viewer: GatewayViewer, qemu: Qemu, password: str) -> None:
-    asked = qemu.text().count("Password:")
-    await viewer.type(f"{USER}\n")
-    async with asyncio.timeout(60):
-        while qemu.text().count("Password:") == asked:
-            await viewer.news()
-    await viewer.type(f"{password}\n")
