@@ -86,9 +86,10 @@ async def look_up_device(
 
 
 async def waiting_device(
-    s: Services, user_code: str, *, audience: str, now: datetime
+    s: Services, user_code: str, *, audience: str, address: str, now: datetime
 ) -> DeviceCode:
-    """The same without a record, to ask once more. Raises: NotFound."""
+    """The same without a record, to ask once more. Raises: NotFound, Throttled."""
+    s.misses.check(address, now)  # else who is throttled goes on guessing here, uncounted
     async with s.store.reading() as unit:
         code = await unit.device_codes.by_user_code(typed_user_code(user_code))
     if code is None or not _waits(code, audience, now):

@@ -86,7 +86,11 @@ async def _approve(request: web.Request, form: dict[str, str]) -> web.Response:
         )
     except (NotSignedIn, Throttled, Refused) as error:
         waiting = await waiting_device(
-            services, form.get("user_code", ""), audience=base_of(request), now=services.clock()
+            services,
+            form.get("user_code", ""),
+            audience=base_of(request),
+            address=client_address(request),
+            now=services.clock(),
         )
         return await _question(request, waiting, name, error)
     program = isolated(program_name(approved.client_id))

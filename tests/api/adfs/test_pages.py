@@ -299,3 +299,19 @@ async def test_guesses_at_passwords_are_counted_here_too(authority: Authority) -
              "password": right["password"]},
         )  # fmt: skip
         assert status == 429
+
+
+async def test_whoever_guessed_too_often_learns_nothing_more(authority: Authority) -> None:
+    """An approval that is throttled asks once more, and so would tell which codes there are."""
+    asked = await waiting(authority)
+    async with authority.browser() as browser:
+        await browser.get("/device")
+        for _ in range(20):
+            answer, _ = await browser.post("/device", user_code="BBBB-BBBB")
+            assert answer.status == 404
+        told = [
+            await browser.post("/device/decision", user_code=code, decision="approve")
+            for code in (asked["user_code"], "BBBB-BBBB")
+        ]
+    assert [answer.status for answer, _ in told] == [429, 429]
+    assert all(AZURE_CLI not in text and asked["user_code"] not in text for _, text in told)
