@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from gateway.actions.recording import Decision
 from gateway.actions.services import Services
@@ -196,9 +196,22 @@ PROVISIONING: Mapping[ActionState, str] = {
 }
 
 
+# What a request is meant for by what it gives: the account before SSH before the disks.
+_MEANT: Final = (
+    ({"password", "ssh_key"}, ActionKind.CREATE_USER),
+    ({"password"}, ActionKind.SET_PASSWORD),
+    ({"ssh_key"}, ActionKind.SET_SSH_KEY),
+    ({"remove_user"}, ActionKind.REMOVE_USER),
+    ({"username"}, ActionKind.SET_PASSWORD),
+    ({"restore_backup_ssh"}, ActionKind.RESTORE_SSH),
+    ({"reset_ssh"}, ActionKind.RESET_SSH),
+    ({"check_disk"}, ActionKind.CHECK_DISK),
+    ({"repair_disk"}, ActionKind.REPAIR_DISK),
+)
+
+
 def _kind_of(request: ExtensionRequest) -> ActionKind:
     """What a request that fails without asking a guest was meant for."""
-    keys = {*folded(request.settings), *folded(request.protected or {})}
-    if keys & {"check_disk", "repair_disk"}:
-        return ActionKind.CHECK_DISK
-    return ActionKind.SET_PASSWORD if "username" in keys else ActionKind.NOTHING
+    settings = {**folded(request.settings), **folded(request.protected or {})}
+    given = {key for key, value in settings.items() if value}
+    return next((kind for keys, kind in _MEANT if keys <= given), ActionKind.NOTHING)

@@ -111,6 +111,25 @@ async def test_what_is_missing_is_named(world: World, field: str) -> None:
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("set_ssh_key", {"user": USER, "ssh_key": "not a key"}),
+        ("repair_disk", {"disk_name": "../../etc"}),
+    ],
+)
+async def test_what_cannot_be_asked_of_a_guest_is_called_what_it_is(
+    world: World, kind: str, given: dict[str, str]
+) -> None:
+    tina = await world.session("tina")
+    begun = await start_recovery(
+        world.s, tina.actor, resource_id=WEB01.vm.resource_id, kind=kind, now=world.now, **given
+    )
+    assert begun.kind == kind
+    (ended,) = await world.carry_out()
+    assert (ended.kind, ended.state) == (kind, ActionState.FAILED)
+
+
 async def test_a_consent_is_for_one_vm_and_must_hold(world: World) -> None:
     other = await world.consent(WEB02)
     with pytest.raises(Refused) as refused:
