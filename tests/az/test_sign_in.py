@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.az.conftest import Az, Gate
+from tests.doubles.forms import Browser
 
 
 @pytest.fixture
@@ -58,3 +61,31 @@ def test_a_password_alone_is_not_enough_where_there_is_a_second_factor(
     ran = az("login", "-u", "admin", "-p", gate.password("admin"), "--allow-no-subscriptions")
     assert ran.code == 1
     assert "device code" in ran.err
+
+
+@pytest.mark.parametrize("name", ["contoso", "admin"])
+def test_a_person_signs_in_on_the_gateways_own_page(gate: Gate, tmp_path: Path, name: str) -> None:
+    """With the second factor, where the account has one."""
+    az = Az(tmp_path, gate.standing.ca_file)
+    base = gate.base if name == "contoso" else gate.standing.admin_base
+    az.meet(base)
+    waiting = az.start("login", "--use-device-code", "--allow-no-subscriptions")
+    assert waiting.stderr
+    said = ""
+    while (found := re.search(r"enter the code (\S+)", said)) is None:
+        line = waiting.stderr.readline()
+        assert line, said
+        said += line
+    gate.run(approve(gate, base, found[1], name))
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, err
+    assert json.loads(out)[0]["user"]["name"] == name
+
+
+async def approve(gate: Gate, base: str, user_code: str, name: str) -> None:
+    proof = {"name": name, "password": gate.password(name)}
+    if code := gate.code(name):
+        proof["code"] = code
+    async with Browser(gate.standing, base) as browser:
+        answer, text = await browser.approve_device(user_code, **proof)
+        assert answer.status == 303, text
