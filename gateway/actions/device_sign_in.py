@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -21,6 +22,7 @@ from gateway.actions.tokens import (
 )
 from gateway.errors import NotFound, Refused, Throttled
 from gateway.identity.secrets import digest_of
+from gateway.identity.throttle import address_key
 from gateway.identity.user_codes import new_user_code, typed_user_code
 from gateway.policy.tokens import DEVICE_CODE_LIFETIME, may_bear_token
 from gateway.policy.verdict import Deny
@@ -28,7 +30,7 @@ from gateway.store import Account, DeviceCode, DeviceState, Unit
 
 INTERVAL = timedelta(seconds=5)  # between two polls (RFC 8628 §3.2)
 EARLY = timedelta(seconds=1)  # clients' clocks are no better than that
-MOST_WAITING = 50  # programs of one address: each is a row
+MOST_WAITING = 50  # programs of one address, a person's refusal or not: each is a row
 
 NO_SUCH_CODE = Deny(
     "NoSuchDeviceCode", "no program waits under this code, or not any more", hidden=True
@@ -50,7 +52,7 @@ async def ask_device_code(s: Services, program: Program, *, now: datetime) -> De
     async with deciding(s, party, Act.ASK_DEVICE_CODE, target=program.audience, now=now) as d:
         d.note(client_id=program.client_id)
         async with d.unit() as unit:
-            if MOST_WAITING <= await unit.device_codes.waiting_from(program.address, now):
+            if MOST_WAITING <= _from(program.address, await unit.device_codes.unapproved(now)):
                 raise Throttled(int(DEVICE_CODE_LIFETIME.total_seconds()))
             secret, digest = s.identity.new_secret()
             code = DeviceCode(
@@ -64,6 +66,12 @@ async def ask_device_code(s: Services, program: Program, *, now: datetime) -> De
             )
             await unit.device_codes.add(code, now)
             return DeviceAsked(secret, code.user_code, code.expires_at)
+
+
+def _from(address: str, counts: Mapping[str, int]) -> int:
+    """How many of these are of whoever has `address`: an IPv6 customer has a whole /64."""
+    whose = address_key(address)
+    return sum(count for each, count in counts.items() if address_key(each) == whose)
 
 
 async def _unused_code(unit: Unit) -> str:
@@ -192,6 +200,9 @@ async def _polled(
     ):
         s.misses.missed(program.address, d.now)
         refuse_grant(d, "invalid_grant", "there is no such device code, or it was used before")
+    if code.expires_at <= d.now or code.state is DeviceState.DENIED:
+        # Over: who goes on polling is throttled, each poll would be a record.
+        s.misses.missed(program.address, d.now)
     if code.expires_at <= d.now:
         refuse_grant(d, "expired_token", "nobody approved in time: begin again (az login)")
     if code.state is DeviceState.DENIED:

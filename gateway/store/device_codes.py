@@ -63,14 +63,16 @@ class DeviceCodes:
         found = select(*COLUMNS).where(device_codes.c.user_code == user_code)
         return await one(self._connection, found, _device_code)
 
-    async def waiting_from(self, address: str, now: datetime) -> int:
-        """Return how many codes from that address wait for their person."""
-        count = select(func.count()).where(
-            device_codes.c.address == address,
-            device_codes.c.state == DeviceState.PENDING.value,
-            now < device_codes.c.expires_at,
+    async def unapproved(self, now: datetime) -> dict[str, int]:
+        """Return how many codes there are, by address, that nobody has approved: those that were
+        turned away too, until they run out.
+        """
+        open_to_all = DeviceState.PENDING.value, DeviceState.DENIED.value
+        count = select(device_codes.c.address, func.count().label("number")).where(
+            device_codes.c.state.in_(open_to_all), now < device_codes.c.expires_at
         )
-        return int((await self._connection.execute(count)).scalar_one())
+        rows = await self._connection.execute(count.group_by(device_codes.c.address))
+        return {row.address: row.number for row in rows}
 
     async def update(self, code: DeviceCode) -> None:
         """Write `code` over the row with its digest."""

@@ -9,6 +9,7 @@ from gateway.actions.authenticate import actor_of
 from gateway.actions.device_sign_in import (
     MOST_WAITING,
     DeviceAsked,
+    ask_device_code,
     deny_device,
     grant_by_device_code,
     look_up_device,
@@ -196,6 +197,38 @@ async def test_an_address_keeps_only_so_many_programs_waiting(world: World) -> N
         await asked(world)
     world.clock.advance(minutes=15)
     await asked(world)
+
+
+async def test_a_whole_ipv6_network_is_one_address(world: World) -> None:
+    for number in range(MOST_WAITING):
+        await ask_device_code(world.s, program(address=f"2001:db8::{number:x}"), now=world.now)
+    with pytest.raises(Throttled):
+        await ask_device_code(world.s, program(address="2001:db8::1:0:0:1"), now=world.now)
+    await ask_device_code(world.s, program(address="2001:db8:0:1::1"), now=world.now)
+
+
+async def test_turning_ones_own_programs_away_makes_no_room_for_more(world: World) -> None:
+    for _ in range(MOST_WAITING):
+        waiting = await asked(world)
+        await deny_device(
+            world.s, waiting.user_code, audience=TENANTS, address=PROGRAM_AT, now=world.now
+        )
+    with pytest.raises(Throttled):
+        await asked(world)
+
+
+@pytest.mark.parametrize("over", ["expired_token", "access_denied"])
+async def test_who_polls_on_for_what_is_over_is_throttled(world: World, over: str) -> None:
+    """Each of those polls is a record: a flood of them would hold up a revocation."""
+    waiting = await asked(world)
+    await deny_device(
+        world.s, waiting.user_code, audience=TENANTS, address=WORKSTATION, now=world.now
+    )
+    world.clock.advance(minutes=15 if over == "expired_token" else 0)
+    for _ in range(20):
+        assert await word(world, waiting) == over
+    with pytest.raises(Throttled):
+        await poll(world, waiting)
 
 
 async def test_the_programs_secret_lies_nowhere(world: World) -> None:

@@ -74,14 +74,15 @@ async def test_a_device_code_is_found_by_either_code(furnished: Store) -> None:
         assert await unit.device_codes.by_digest("digest-1") == approved
 
 
-async def test_those_that_wait_are_counted_by_address(furnished: Store) -> None:
+async def test_those_that_nobody_approved_are_counted_by_address(furnished: Store) -> None:
     async with furnished.unit() as unit:
         for number, changes in enumerate(
-            ({}, {"state": DeviceState.DENIED}, {"address": "192.0.2.8"}, {"expires_at": NOW})
-        ):
+            ({}, {"state": DeviceState.DENIED}, {"state": DeviceState.APPROVED},
+             {"state": DeviceState.USED}, {"address": "192.0.2.8"}, {"expires_at": NOW})
+        ):  # fmt: skip
             changed = {"digest": f"digest-{number}", "user_code": f"CODE{number}", **changes}
             await unit.device_codes.add(device_code(**changed), NOW)
-        assert await unit.device_codes.waiting_from("192.0.2.7", NOW) == 1
+        assert await unit.device_codes.unapproved(NOW) == {"192.0.2.7": 2, "192.0.2.8": 1}
 
 
 async def test_old_device_codes_are_forgotten_after_an_hour(furnished: Store) -> None:
