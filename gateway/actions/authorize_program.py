@@ -78,13 +78,16 @@ async def approve_program(
 
 
 async def deny_program(s: Services, wish: Wish, *, address: str, now: datetime) -> None:
-    """Somebody says no, without having to prove anything."""
+    """Somebody says no, without having to prove anything: so often, and no oftener.
+
+    Raises: Throttled.
+    """
     party = stranger(address)
-    async with (
-        deciding(s, party, Act.DENY_PROGRAM, target=wish.audience, now=now) as d,
-        d.unit(),
-    ):
-        d.note(client_id=wish.client_id, redirect_uri=wish.redirect_uri)
+    async with deciding(s, party, Act.DENY_PROGRAM, target=wish.audience, now=now) as d:
+        s.misses.check(address, now)
+        s.misses.missed(address, now)  # each is a record
+        async with d.unit():
+            d.note(client_id=wish.client_id, redirect_uri=wish.redirect_uri)
 
 
 async def grant_by_authorization_code(
@@ -128,6 +131,7 @@ async def _spent(s: Services, d: Decision, unit: Unit, digest: str) -> Authoriza
         s.misses.missed(d.party.address, d.now)
         refuse_grant(d, "invalid_grant", WRONG)
     if not await unit.authorization_codes.use(digest, d.now):
+        s.misses.missed(d.party.address, d.now)
         why = "an authorization code was used twice"
         d.note(ended=why, sign_in=code.sign_in_id)
         end = End(EndCode.SIGN_IN_ENDED, "gateway", why, d.now)

@@ -52,9 +52,11 @@ async def _proven(
     kept = await unit.credentials.digest_of(program.client_id)
     account = await unit.accounts.by_id(credential.account_id) if credential else None
     right = same_digest(kept or "", digest_of(secret))
-    if not right or credential is None or account is None or account.disabled:
+    if not right or credential is None or account is None or _is_over(credential, account, d.now):
         s.misses.missed(program.address, d.now)
         refuse_grant(d, "invalid_client", WRONG)
-    if credential.revoked_at is not None or credential.expires_at <= d.now:
-        refuse_grant(d, "invalid_client", WRONG)
     return credential, account
+
+
+def _is_over(credential: ClientCredential, account: Account, now: datetime) -> bool:
+    return account.disabled or credential.revoked_at is not None or credential.expires_at <= now

@@ -32,6 +32,7 @@ async def grant_by_refresh_token(
         async with d.unit() as unit:
             token = await _known(s, d, unit, digest, program)
             if not await unit.tokens.use(digest, now):
+                s.misses.missed(program.address, now)
                 await _end_stolen(d, unit, token)
             sign_in, account = await _alive(s, d, unit, token)
             await unit.sign_ins.touch(sign_in.id, now)

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.actions.authorize_program import deny_program, grant_by_authorization_code
 from gateway.actions.tokens import Issued, Program
-from gateway.errors import NotSignedIn, Refused
+from gateway.errors import NotSignedIn, Refused, Throttled
 from tests.actions.arm_clients import (
     ADMINS,
     REDIRECT,
@@ -104,6 +104,24 @@ async def test_an_admin_approves_with_a_one_time_code(world: World) -> None:
     assert (await exchange(world, code, program(ADMINS))).account.name == "ada"
     with pytest.raises(NotSignedIn):
         await authorization_code(world, "ada", ADMINS)  # the same one-time code again
+
+
+async def test_nobody_fills_the_audit_log_with_refusals(world: World) -> None:
+    """To turn a program away takes no proof, and each time is a record."""
+    for _ in range(20):
+        await deny_program(world.s, wish(), address=WORKSTATION, now=world.now)
+    with pytest.raises(Throttled):
+        await deny_program(world.s, wish(), address=WORKSTATION, now=world.now)
+
+
+async def test_a_code_that_keeps_coming_back_is_a_guess(world: World) -> None:
+    code = await authorization_code(world)
+    await exchange(world, code)
+    for _ in range(20):
+        with pytest.raises(Refused):
+            await exchange(world, code)
+    with pytest.raises(Throttled):
+        await exchange(world, code)
 
 
 async def test_every_step_is_one_record_without_a_secret(world: World) -> None:

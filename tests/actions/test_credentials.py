@@ -124,6 +124,16 @@ async def test_unknown_and_wrong_are_one_answer_and_are_counted(world: World) ->
         await signed_in(world, made)
 
 
+async def test_what_was_revoked_and_still_tries_is_throttled(world: World) -> None:
+    made = await added(world)
+    await revoke_credential(world.s, ada(world), made.named.credential.id, now=world.now)
+    for _ in range(20):
+        with pytest.raises(Refused):
+            await signed_in(world, made)
+    with pytest.raises(Throttled):
+        await signed_in(world, made)
+
+
 async def test_many_programs_of_one_credential_sign_in_at_once(world: World) -> None:
     made = await added(world)
     for _ in range(30):

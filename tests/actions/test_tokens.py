@@ -235,6 +235,16 @@ async def test_twenty_made_up_refresh_tokens_are_enough(world: World) -> None:
         await refreshed(world, issued.refresh)
 
 
+async def test_a_refresh_token_that_keeps_coming_back_is_a_guess(world: World) -> None:
+    stolen = (await by_password(world)).refresh or ""
+    await refreshed(world, stolen)
+    for _ in range(20):
+        with pytest.raises(Refused):
+            await refreshed(world, stolen)
+    with pytest.raises(Throttled):
+        await refreshed(world, stolen)
+
+
 async def test_every_grant_and_refusal_is_one_record(world: World) -> None:
     before = len(await world.audit())
     issued = await by_password(world)
