@@ -3,7 +3,7 @@
 consent ends      → its grants, share links (with their visits), console session, and the recovery
                     actions asked for under it that were not sent
 sign-in ends      → the grants drawn from it
-account disabled  → its sign-ins and its unused set-up links
+account disabled  → its sign-ins, the programs that it approved and its unused set-up links
 last grant ends   → the console session; the consent stays
 """
 
@@ -70,7 +70,12 @@ async def end_sign_in_row(d: Decision, unit: Unit, sign_in_id: str, end: End) ->
 
 
 async def end_sign_ins_of(d: Decision, unit: Unit, account_id: str, end: End) -> int:
-    """End every sign-in of an account; how many there were."""
+    """End every sign-in of an account; how many there were.
+
+    What it approved and no program has collected yet would become one: that is worth nothing too.
+    """
+    await unit.device_codes.withdraw(account_id)
+    await unit.authorization_codes.withdraw(account_id, end.at)
     sign_ins = await unit.sign_ins.for_account(account_id)
     for sign_in in sign_ins:
         await end_sign_in_row(d, unit, sign_in.id, end)

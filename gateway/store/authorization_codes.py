@@ -56,6 +56,13 @@ class AuthorizationCodes:
         )
         return 0 < (await self._connection.execute(row.values(used_at=now))).rowcount
 
+    async def withdraw(self, account_id: str, now: datetime) -> None:
+        """Use up the codes of an account that no program has brought yet."""
+        row = update(authorization_codes).where(
+            authorization_codes.c.account_id == account_id, authorization_codes.c.used_at.is_(None)
+        )
+        await self._connection.execute(row.values(used_at=now))
+
     async def exchanged(self, digest: str, sign_in_id: str) -> None:
         """Note what a used code was exchanged for."""
         row = update(authorization_codes).where(authorization_codes.c.digest == digest)

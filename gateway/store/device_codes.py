@@ -79,6 +79,14 @@ class DeviceCodes:
         row = update(device_codes).where(device_codes.c.digest == code.digest)
         await self._connection.execute(row.values(**_values(code)))
 
+    async def withdraw(self, account_id: str) -> None:
+        """Turn the programs away that an account approved and that have not come back since."""
+        row = update(device_codes).where(
+            device_codes.c.account_id == account_id,
+            device_codes.c.state == DeviceState.APPROVED.value,
+        )
+        await self._connection.execute(row.values(state=DeviceState.DENIED.value))
+
 
 def _values(code: DeviceCode) -> dict[str, Any]:
     values = {name: getattr(code, name) for name in DeviceCode.__dataclass_fields__}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.actions.accounts import issue_setup_link
 from gateway.actions.authorize_program import Wish, approve_program
 from gateway.actions.device_sign_in import DeviceAsked, approve_device, ask_device_code
 from gateway.actions.password_grant import grant_by_password
 from gateway.actions.services import Services
+from gateway.actions.set_up import finish_setup
 from gateway.actions.tokens import Issued, Program, authenticate_token
 from gateway.errors import NotSignedIn
 from gateway.identity.pkce import challenge_of
@@ -68,6 +70,21 @@ async def approve(
         name=name,
         password=proof["password"] or "",
         code=proof["code"],
+        address=WORKSTATION,
+        now=world.now,
+    )
+
+
+async def new_password(world: World, name: str = "tina") -> None:
+    """Somebody who fears that their account is in other hands sets it up anew."""
+    ada = await world.session("ada")
+    account = world.accounts[name]
+    link = await issue_setup_link(world.s, ada.actor, account.id, now=world.now)
+    await finish_setup(
+        world.s,
+        link.secret,
+        password="correct horse battery",
+        code=None,
         address=WORKSTATION,
         now=world.now,
     )

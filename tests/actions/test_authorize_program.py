@@ -13,6 +13,7 @@ from tests.actions.arm_clients import (
     VERIFIER,
     authorization_code,
     both_endpoints,
+    new_password,
     opens,
     program,
     wish,
@@ -74,6 +75,13 @@ async def test_a_code_is_good_for_its_own_program_and_then_no_more(
         await exchange(world, code, **wrong)
     assert refused.value.code == "invalid_grant"
     # Used up: whoever stole it has one guess at the verifier.
+    with pytest.raises(Refused):
+        await exchange(world, code)
+
+
+async def test_a_new_password_withdraws_what_was_approved_with_the_old_one(world: World) -> None:
+    code = await authorization_code(world)
+    await new_password(world)
     with pytest.raises(Refused):
         await exchange(world, code)
 

@@ -25,6 +25,7 @@ from tests.actions.arm_clients import (
     approve,
     asked,
     both_endpoints,
+    new_password,
     opens,
     program,
 )
@@ -165,6 +166,14 @@ async def test_an_account_that_was_locked_after_it_approved_gives_nothing(world:
     ada = actor_of(world.accounts["ada"], new_id(), WORKSTATION)
     await disable_account(world.s, ada, world.accounts["tina"].id, now=world.now)
     assert await word(world, waiting) == "access_denied"
+
+
+async def test_a_new_password_turns_away_what_was_approved_with_the_old_one(world: World) -> None:
+    waiting, other = await asked(world), await asked(world)
+    await approve(world, waiting.user_code)
+    await new_password(world)
+    assert await word(world, waiting) == "access_denied"
+    assert await word(world, other) == "authorization_pending"
 
 
 async def test_a_code_is_found_however_it_is_typed(world: World) -> None:
