@@ -329,6 +329,7 @@ def _welcome(
         "2. as olga, in another browser or a private window, open it and log in to the VM\n"
         "3. as contoso, watch, and withdraw\n"
         "4. as admin, watch the wall and revoke\n"
+        "5. as contoso, recover access to web01 or win01; the new password logs in at the console\n"
         "Ctrl+C ends the demo and forgets everything.",
     )
 
@@ -350,6 +351,7 @@ def _machines(gateway: Gateway, hypervisor: DemoHypervisor) -> Table:
         table.add_column(heading, no_wrap=True)
     for machine in gateway.inventory.machines():
         name = machine.vm.name
-        users = ", ".join(f"{user} / {word}" for user, word in hypervisor.users(name).items())
+        # A user a line, so that a narrow terminal has room for the names.
+        users = "\n".join(f"{user} / {word}" for user, word in hypervisor.users(name).items())
         table.add_row(name, hypervisor.state(name), users or "-")
     return table
