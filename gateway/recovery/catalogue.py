@@ -167,6 +167,10 @@ _NEXT_STEPS: Final = (
         "Multiple VMExtensions per handler",
         "Update the extension that exists, or remove it, and try again.",
     ),
+    (
+        "Failed to generate public key file.",
+        "Give a public key on one line that begins with ssh-ed25519 or ssh-rsa, and try again.",
+    ),
     ("Check failed.", "Look at the console, or repair the disk while it is not in use."),
     (
         "Repair failed.",

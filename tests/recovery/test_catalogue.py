@@ -122,6 +122,11 @@ def test_what_may_have_been_done_is_looked_at_before_it_is_asked_again() -> None
         assert "before you ask for it again" in next_step(catalogue.NO_STATUS, text)
 
 
+def test_a_key_that_cannot_be_read_is_asked_for_again() -> None:
+    text = "Enable failed: Failed to generate public key file."
+    assert "public key" in next_step("VMExtensionProvisioningError", text)
+
+
 def test_a_failure_that_nobody_foresaw_has_a_next_step_too() -> None:
     assert "log" in next_step("VMExtensionProvisioningError", "something else")
     assert "guest agent" in next_step(catalogue.NO_STATUS, "something else")
