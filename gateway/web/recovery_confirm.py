@@ -22,8 +22,8 @@ from gateway.web.shown import isolated, machine
 NOBODY: Final = "that you name"
 
 _USER_HINTS: Final = {
-    "windows": "For example Administrator. Nobody but you and the machine learns it.",
-    "linux": "For example azureuser or root. Nobody but you and the machine learns it.",
+    "windows": "For example Administrator. No operator learns it.",
+    "linux": "For example azureuser or root. No operator learns it.",
 }
 _PASSWORD_HINTS: Final = {
     "windows": "The machine’s own policy decides. Usual: twelve characters or more, capitals, "

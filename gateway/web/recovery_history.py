@@ -201,7 +201,7 @@ def _row(services: Services, view: RecoveryView) -> Row:
         way=ways.get(action.origin, ""),
         ended=moment(action.ended_at) if action.ended_at else None,
         ended_at=action.ended_at,
-        href=f"{HERE}/{action.id}",
+        href=f"{HERE}/{action.id}/approve" if view.may_decide else f"{HERE}/{action.id}",
         action="Answer" if view.may_decide else "Look",
         kind=kind.value,
         word=action.state.value,

@@ -21,6 +21,8 @@ from gateway.edge import SERVICES, session_of
 from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
 from gateway.policy.facts import Role
 from gateway.policy.recovery import ActionState
+from gateway.recovery.handlers import GuestOs, handler_for
+from gateway.recovery.kinds import needs_user
 from gateway.store import RecoveryAction
 from gateway.web.console_events import CLOSING, RETRY, SEND_SECONDS
 from gateway.web.flash import see_other
@@ -57,6 +59,9 @@ STEP_WORDS: Final = {
     "skipped": ("skipped", "left out"),
     "unknown": ("failed", "nobody knows"),
 }
+# Proposals of which the tenant chose no account, or not yet.
+UNDECIDED: Final = {ActionState.PROPOSED, ActionState.DECLINED, ActionState.CANCELLED}
+NOT_KEPT: Final = "not kept here: for Linux it is sent as a secret. The agent’s log may name it"
 WAYS: Final = {
     "arm": "by a program, through the Azure Resource Manager API",
     "page": "on these pages",
@@ -259,7 +264,8 @@ def _message(action: RecoveryAction, role: Role) -> Message | None:
         return None
     if operator and action.state is ActionState.DONE:
         return None
-    code = "" if operator else action.error_code or ""
+    failed = action.state in {ActionState.FAILED, ActionState.UNKNOWN}
+    code = action.error_code or "" if failed and not operator else ""
     return Message(heading.text, heading.look, action.message, code)
 
 
@@ -286,13 +292,23 @@ def _facts(view: RecoveryView, role: Role) -> list[Fact]:
         ),
         Fact("Note", action.note),
         Fact("Decided", f"by {action.decided_by}" if action.decided_by else ""),
-        Fact("Account", view.account or ""),
+        Fact("Account", _account(view, role)),
         Fact("Sent", at=moment(action.sent_at) if action.sent_at else None),
         Fact("Ended", at=moment(action.ended_at) if action.ended_at else None),
     ]
     if not proposed or role is not Role.CLOUDADMIN:
         facts.append(Fact("Extension", f"{action.extension_name} ({action.handler})", mono=True))
     return [fact for fact in facts if fact.value or fact.at]
+
+
+def _account(view: RecoveryView, role: Role) -> str:
+    """The account, for those who may know it; for Linux it is a secret like the password."""
+    action = view.action
+    undecided = action.origin == "proposal" and action.state in UNDECIDED
+    if view.account or undecided or role is Role.CLOUDADMIN:
+        return view.account or ""
+    linux = action.handler == handler_for(GuestOs.LINUX).full_name
+    return NOT_KEPT if linux and needs_user(kind_of(action.kind)) else ""
 
 
 def _links(action: RecoveryAction, role: Role) -> list[Link]:

@@ -260,6 +260,7 @@ async def test_an_operator_proposes_and_the_tenant_approves(site: Site) -> None:
     page = await text_of(tina, "/tenant")
     assert "olga proposes: reset the password on web01" in page
     assert "the login fails" in page
+    assert f'href="{href}/approve">Answer' in await text_of(tina, "/recoveries")
     page = await text_of(tina, f"{href}/approve")
     assert "proposes this" in page
     form = {"user": "azureuser", "password": SECRET, "again": SECRET}
@@ -267,7 +268,10 @@ async def test_an_operator_proposes_and_the_tenant_approves(site: Site) -> None:
     assert response.headers["Location"] == href
     await site.world.carry_out()
     assert "The password was reset on web01." in await text_of(olga, href)
-    assert "The password was reset on web01." in await text_of(tina, href)
+    page = await text_of(tina, href)
+    assert "The password was reset on web01." in page
+    assert "not kept here" in page, "a Linux account went as a secret, and the page says so"
+    assert "not kept here" not in await text_of(olga, href)
 
 
 async def test_the_operator_never_learns_account_or_password(site: Site) -> None:
@@ -312,6 +316,7 @@ async def test_a_declined_proposal_sends_nothing(site: Site) -> None:
     href = await propose(site, olga, consent, "reset_ssh")
     await tina.post(f"{href}/decline", page=href)
     assert "The proposal to reset SSH on web01 was declined." in await text_of(olga, href)
+    assert "Code" not in await text_of(tina, href), "nothing failed"
     assert site.world.recoveries.started == []
     assert "Answer" not in await text_of(tina, "/recoveries")
 
