@@ -51,7 +51,7 @@ class Tokens:
         return 0 < (await self._connection.execute(unused.values(used_at=now))).rowcount
 
     async def drop_expired(self, now: datetime) -> None:
-        """Forget what ran out; until then a used refresh token stays: its reuse tells of a theft."""
+        """Forget what ran out; till then a used refresh token stays, and betrays a thief."""
         await self._connection.execute(delete(tokens).where(tokens.c.expires_at <= now))
 
     async def sign_ins_of(self, client_id: str) -> tuple[str, ...]:
