@@ -227,9 +227,13 @@ async def _why_not(unit: Unit, action: RecoveryAction, now: datetime) -> Failure
         verdict = consent_active(consent, now) if consent else Deny("", "the consent is gone")
         if isinstance(verdict, Deny):
             return Failure(CANCELLED, f"Cancelled before it was sent: {verdict.reason}.")
-    account = await unit.accounts.by_id(action.account_id)
-    if account is None or account.disabled:
-        return Failure(CANCELLED, "Cancelled before it was sent: the account was disabled.")
-    if account.role is Role.TENANT and action.subscription_id not in account.subscriptions:
-        return Failure(CANCELLED, "Cancelled before it was sent: the VM is no longer theirs.")
+    behind = [await unit.accounts.by_id(action.account_id)]
+    if action.decided_by is not None:
+        # An operator proposed it; the tenant who approved answers for it as much.
+        behind.append(await unit.accounts.by_name(action.decided_by))
+    for account in behind:
+        if account is None or account.disabled:
+            return Failure(CANCELLED, "Cancelled before it was sent: the account was disabled.")
+        if account.role is Role.TENANT and action.subscription_id not in account.subscriptions:
+            return Failure(CANCELLED, "Cancelled before it was sent: the VM is no longer theirs.")
     return None

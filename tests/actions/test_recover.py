@@ -208,6 +208,16 @@ async def test_a_consent_that_ran_out_unnoticed_sends_nothing(world: World) -> N
     await sweep(world.s, world.now)
 
 
+async def test_a_tenant_who_is_locked_after_they_approved_has_nothing_sent(world: World) -> None:
+    proposal = await propose(world, (await world.consent()).id)
+    await approve(world, proposal.id)
+    ada = await world.session("ada")
+    await disable_account(world.s, ada.actor, world.accounts["tina"].id, now=world.now)
+    await world.carry_out()
+    assert (await row(world, proposal.id)).state is ActionState.CANCELLED
+    assert not any(isinstance(call, SetPassword) for call in world.guests.of(WEB01).asked)
+
+
 async def test_a_disabled_account_sends_nothing(world: World) -> None:
     await start(world)
     ada = await world.session("ada")
