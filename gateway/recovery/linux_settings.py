@@ -21,6 +21,10 @@ NOTHING_GIVEN: Final = "No password or ssh_key is specified."
 
 # useradd(8), and the letters in upper case that some distributions allow; never an option.
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+# What sudoers(5) reads as something else than a user: "ALL" would make everybody an administrator.
+_SUDO_WORDS: Final = frozenset(
+    {"ALL", "Cmd_Alias", "Cmnd_Alias", "Defaults", "Host_Alias", "Runas_Alias", "User_Alias"}
+)
 # One directory right under the root: no path, no "..", no option.
 _DISK: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:\.[A-Za-z0-9_-]{1,16})?")
 # What the system itself stands on; unmounting it by force would take the guest down.
@@ -103,7 +107,7 @@ def _flag(settings: Mapping[str, Any], key: str) -> bool:
 
 def _user(settings: Mapping[str, Any], key: str) -> str | None:
     value = _text(settings, key)
-    if value is not None and not _USER.fullmatch(value):
+    if value is not None and (not _USER.fullmatch(value) or value in _SUDO_WORDS):
         raise Fault(f"Enable failed: {key} is not a valid user name.")
     return value
 

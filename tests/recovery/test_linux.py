@@ -208,8 +208,9 @@ class TestSettings:
     @pytest.mark.parametrize("key", ["username", "remove_user"])
     @pytest.mark.parametrize(
         "user",
-        ["-rf", "a b", "a:b", "a/b", "../a", "a\n", "a;b", "$(a)", "a" * 33, "1a", "é", "a$"],
-    )
+        ["-rf", "a b", "a:b", "a/b", "../a", "a\n", "a;b", "$(a)", "a" * 33, "1a", "é", "a$",
+         "ALL", "Defaults", "User_Alias"],
+    )  # fmt: skip
     def test_a_user_is_a_plain_name(self, key: str, user: str) -> None:
         protected = {key: user} | ({"password": PASSWORD} if key == "username" else {})
         text = reported_text(refused(linux({}, protected)))
