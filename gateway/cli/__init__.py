@@ -16,6 +16,7 @@ from gateway.cli import (
     connect,
     consent,
     keys,
+    recovery,
     serve,
     sessions,
     sign_in,
@@ -39,6 +40,7 @@ app.add_typer(client_credential.app, name="credential")
 app.add_typer(subscription.app, name="subscription")
 app.add_typer(access.app, name="access")
 app.add_typer(consent.app, name="consent")
+app.add_typer(recovery.app, name="recovery")
 app.add_typer(sessions.app, name="session")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")

@@ -40,7 +40,7 @@ def ask(user: str | None, *, password_stdin: bool, code: str | None, wants_user:
     if password_stdin:
         if wants_user and user is None:
             raise Failure("--password-stdin needs --user NAME too", Exit.USAGE)
-        return Proof(user, _password_of_stdin(), code)
+        return Proof(user, password_of_stdin(), code)
     if not sys.stdin.isatty():
         raise Failure(
             "there is no terminal to ask at: use --user, --password-stdin and --code", Exit.USAGE
@@ -54,7 +54,8 @@ def ask(user: str | None, *, password_stdin: bool, code: str | None, wants_user:
     return Proof(user, password, code or None)
 
 
-def _password_of_stdin() -> str:
+def password_of_stdin() -> str:
+    """The first line of standard input. Raises: Failure where it is empty."""
     # One line, as `echo` and `pass` end it; what else a password holds is the password's.
     password = sys.stdin.readline().removesuffix("\n").removesuffix("\r")
     if not password:

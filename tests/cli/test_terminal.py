@@ -87,6 +87,20 @@ def test_a_tenant_leaves_the_code_empty(shell: People) -> None:
     assert terminal.end() == 0, terminal.shown
 
 
+def test_a_new_password_is_asked_for_twice_and_never_shown(shell: People) -> None:
+    contoso = shell("contoso")
+    new = ("recovery", "start", contoso.site.vm("web01"), "set-password", "--user", "azureuser")
+    terminal = at_terminal(contoso, *new)
+    for answer in ("first-Horse-7-battery", "other-Horse-7-battery"):
+        terminal.answer("New password: " if answer[0] == "f" else "Repeat", answer)
+    for prompt in ("New password: ", "Repeat"):
+        terminal.answer(prompt, "first-Horse-7-battery")
+    assert terminal.end() == 0, terminal.shown
+    assert "do not match" in terminal.shown
+    assert "is under way" in terminal.shown
+    assert "Horse" not in terminal.shown
+
+
 def test_connect_asks_again_who_it_is(olga: Shell, shell: People) -> None:
     """Signed in or not: the step-up is a proof of its own."""
     contoso, web01 = shell("contoso"), olga.site.vm("web01")
