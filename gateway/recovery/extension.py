@@ -204,8 +204,10 @@ def _tag(properties: Mapping[str, Any]) -> str | None:
     # PowerShell's `-ForceRerun $true` sends "True"; a bare true is taken for the same.
     if isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or MAX_TAG < len(value):
-        raise InvalidInput("properties.forceUpdateTag", f"a text of at most {MAX_TAG} is needed")
+    if not isinstance(value, str) or MAX_TAG < len(value) or not value.isprintable():
+        raise InvalidInput(
+            "properties.forceUpdateTag", f"at most {MAX_TAG} printable characters are needed"
+        )
     return value or None
 
 

@@ -187,7 +187,7 @@ def test_a_force_update_tag_is_a_text(value: Any, expected: str | None) -> None:
     assert request.force_update_tag == expected
 
 
-@pytest.mark.parametrize("value", [{}, 3, "a" * 1025])
+@pytest.mark.parametrize("value", [{}, 3, "a" * 1025, "\0", "\ud800"])
 def test_a_force_update_tag_is_nothing_else(value: Any) -> None:
     with pytest.raises(InvalidInput, match="forceUpdateTag"):
         parse_extension(

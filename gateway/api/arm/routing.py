@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -21,6 +21,8 @@ from gateway.actions.services import Services
 from gateway.api.arm.envelope import ArmError, echoed, invalid_content
 from gateway.edge import MAX_BODY, ArmEndpoint
 from gateway.policy.facts import Actor
+
+MAX_DEPTH: Final = 64  # of a body's JSON
 
 Audience = Literal["tenant", "admin", "both", "open"]
 
@@ -109,6 +111,10 @@ class ArmCall:
     def _parsed(self) -> dict[str, Any]:
         try:
             value = json.loads(self.raw, parse_constant=_no_constant)
+            if _is_deeper(value, MAX_DEPTH):
+                raise invalid_content(f"it is nested deeper than {MAX_DEPTH}")
+            # What could not be sent back (half a surrogate pair, 1e999) is not taken either.
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError):
             raise invalid_content("it is not JSON") from None
         if not isinstance(value, dict):
@@ -117,6 +123,15 @@ class ArmCall:
 
 
 Handler = Callable[[ArmCall], Awaitable[web.Response]]
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        within = [each.values() if isinstance(each, dict) else each for each in level
+                  if isinstance(each, dict | list)]  # fmt: skip
+        level = [inner for each in within for inner in each]
+    return bool(level)
 
 
 def _no_constant(name: str) -> None:
