@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from gateway.actions.recording import Act, deciding
 from gateway.actions.scale_set_rows import (
@@ -22,12 +22,15 @@ from gateway.actions.scale_set_rows import (
     write_extensions,
 )
 from gateway.actions.services import Services
+from gateway.errors import InvalidInput
 from gateway.inventory import Machine
 from gateway.policy.facts import Actor
 from gateway.policy.recovery import may_apply_extension
 from gateway.policy.verdict import Deny
 from gateway.recovery.scale_set import Grounds, Model, patch_over, put_over, read_scale_set
 from gateway.store import Extension, ScaleSet, Unit
+
+MOST_KEPT: Final = 256 * 1024  # bytes of a model; a request has a quarter of that
 
 _Merge = Callable[[Model, Model, Grounds], Model]
 
@@ -110,9 +113,13 @@ async def _write(  # noqa: PLR0917
         members = own_members(d, s, actor, resource_id, location)
         written = read_scale_set(body, members.grounds)
         model = merge(await model_of(unit, members), written.model, members.grounds)
+        text = json.dumps(model)
+        if MOST_KEPT < len(text):
+            # Each PATCH may bring more: without a bound here there were none.
+            raise InvalidInput("properties", f"the model would be longer than {MOST_KEPT} bytes")
         if written.extensions is not None:
             await write_extensions(s, unit, members, written.extensions, now)
-        row = ScaleSet(members.key, members.resource_id, json.dumps(model), now)
+        row = ScaleSet(members.key, members.resource_id, text, now)
         await unit.scale_sets.put(row)
         view = await _view(unit, members)
         d.note(extensions=", ".join(extension.name for extension in view.extensions))

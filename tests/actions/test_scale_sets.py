@@ -60,6 +60,20 @@ async def put(world: World, actor: Actor, body: dict[str, Any]) -> ScaleSetView:
     )
 
 
+async def test_a_model_does_not_grow_without_end(world: World, tina: Actor) -> None:
+    async def patched(body: dict[str, Any]) -> ScaleSetView:
+        return await patch_scale_set(
+            world.s, tina, resource_id=SET, body=body, location=LOCATION, now=world.now
+        )
+
+    for number in range(5):
+        await patched({"tags": {f"tag-{number}": "x" * 50_000}})
+    with pytest.raises(InvalidInput, match="longer than"):
+        await patched({"tags": {"tag-5": "x" * 50_000}, **whole(linux())})
+    view = await see_scale_set(world.s, tina, SET, location=LOCATION)
+    assert (len(view.model["tags"]), view.extensions) == (5, ())
+
+
 async def upgrade(world: World, actor: Actor, *instance_ids: str) -> str:
     return await upgrade_instances(
         world.s,
