@@ -20,7 +20,7 @@ from gateway.store import RecoveryAction
 from tests.actions.guests import obliging
 from tests.browser.conftest import LOOP
 from tests.browser.house import House, open_house
-from tests.browser.person import Meet, Person
+from tests.browser.person import PHONE, Meet, Person
 from tests.browser.test_accessibility import findings, visit
 from tests.browser.test_journeys import consent_to, open_console, type_on_the_console
 from tests.doubles.staged_guest import StagedGuest
@@ -221,6 +221,23 @@ async def test_an_operator_proposes_on_the_console_and_the_tenant_approves(
     await operator.until_in_control()
     tenant.assert_content()
     operator.assert_content()
+
+
+async def test_an_open_panel_stays_below_the_bar(clinic: Clinic, meet: Meet) -> None:
+    operator = await meet(clinic.house.resident("olga"))
+    await clinic.house.seat(operator, await clinic.house.consent())
+    page = operator.page
+    await page.get_by_role("button", name="Recovery").click()
+    await expect(page.locator("#propose-kind")).to_be_focused()
+    await page.set_viewport_size(PHONE)
+    await page.wait_for_function(BELOW_THE_BAR)
+    await expect(page.locator("#recovery-list")).to_be_hidden()
+
+
+BELOW_THE_BAR = """() => {
+  const top = (id) => document.getElementById(id).getBoundingClientRect().top;
+  return top('stage') <= top('recovery-panel');
+}"""
 
 
 async def test_a_proposal_is_declined_from_the_screen(clinic: Clinic, meet: Meet) -> None:

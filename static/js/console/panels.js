@@ -1,5 +1,7 @@
 /** Panels that a button of the bar opens, and dialogs that ask. One panel is open at a time. */
 
+const FIRST = "a[href], button, select, textarea, input:not([type=hidden])";
+
 export class Panels {
   #open = null;
 
@@ -12,6 +14,8 @@ export class Panels {
       if (event.key === "Escape" && this.#open) this.close({ refocus: true });
     });
     document.getElementById("stage").addEventListener("pointerdown", () => this.close());
+    // A phone that is turned, or a banner of more lines, moves the bar.
+    new ResizeObserver(() => this.#place()).observe(document.getElementById("stage"));
     for (const button of document.querySelectorAll("[data-dialog]")) wireDialog(button);
   }
 
@@ -30,10 +34,16 @@ export class Panels {
     if (wasOpen) return;
     this.#open = button;
     button.setAttribute("aria-expanded", "true");
+    this.#place();
     const panel = document.getElementById(button.dataset.opens);
-    panel.style.setProperty("--below-bar", `${document.getElementById("stage").offsetTop + 8}px`);
     panel.hidden = false;
-    panel.querySelector("button, textarea, input")?.focus();
+    panel.querySelector(FIRST)?.focus();
+  }
+
+  #place() {
+    if (!this.#open) return;
+    const below = `${document.getElementById("stage").offsetTop + 8}px`;
+    document.getElementById(this.#open.dataset.opens).style.setProperty("--below-bar", below);
   }
 }
 
