@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.edge import SIGN_IN_COOKIE, for_programs, status_of
+from gateway.edge import AUTHORIZE_PAGE, SIGN_IN_COOKIE, for_programs, status_of
 from gateway.errors import GatewayError, NotSignedIn, Throttled
 from gateway.web.flash import drop_cookie
 from gateway.web.rendering import render
@@ -58,6 +58,12 @@ _HEADINGS: Final = {
         "Nothing was changed. Consoles that are open go on. Try again in a few seconds.",
     ),
 }
+# A person who was sent there by a program has nothing to correct.
+_ASKED_BY_A_PROGRAM: Final = (
+    "The program’s request cannot be answered",
+    "Nothing was approved. Start the sign-in again from the program; if this comes back, tell "
+    "whoever maintains it.",
+)
 _FAULT: Final = (
     "The gateway failed",
     "Nothing more is known here; its log knows. Try again, then tell whoever runs the gateway.",
@@ -116,7 +122,10 @@ async def _answer(
         return web.json_response(body, status=status, headers=headers)
     try:
         response = await render(
-            request, "pages/problem.html", status=status, problem=_problem(status, error)
+            request,
+            "pages/problem.html",
+            status=status,
+            problem=_problem(request.path, status, error),
         )
     except GatewayError:
         # The frame itself needs the store: say it in plain text instead.
@@ -126,8 +135,10 @@ async def _answer(
     return response
 
 
-def _problem(status: HTTPStatus, error: GatewayError | None) -> Problem:
+def _problem(path: str, status: HTTPStatus, error: GatewayError | None) -> Problem:
     heading, advice = _HEADINGS.get(status, _FAULT)
+    if path == AUTHORIZE_PAGE and status == HTTPStatus.BAD_REQUEST:
+        heading, advice = _ASKED_BY_A_PROGRAM
     vague = error is None or status in {HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE}
     what = _WHAT.get(status, "") if vague else sentence(str(error))
     return Problem(heading, what, advice, "/", "Start again", status)

@@ -257,8 +257,10 @@ async def test_a_wish_that_cannot_be_granted_leads_nowhere(
 
 async def test_a_repeated_parameter_leads_nowhere(authority: Authority) -> None:
     async with authority.browser() as browser:
-        answer, _ = await browser.get(page() + "&redirect_uri=http%3A%2F%2Flocalhost%3A9")
+        answer, text = await browser.get(page() + "&redirect_uri=http%3A%2F%2Flocalhost%3A9")
     assert answer.status == 400
+    assert "Start the sign-in again from the program" in text
+    assert "correct it" not in text, "a person cannot correct what a program asked"
 
 
 async def test_the_administrators_endpoint_has_its_own_pages(authority: Authority) -> None:
