@@ -30,6 +30,7 @@ from gateway.store import Deployment, Unit, new_id
 
 NO_SUCH_DEPLOYMENT: Final = Deny("NoSuchDeployment", "there is no such deployment", hidden=True)
 MOST_KEPT: Final = 800  # deployments of a resource group, as in Azure: then the oldest go
+MOST_RUNNING: Final = 100  # of a resource group, at a time: each keeps all that it has yet to write
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ async def start_deployment(
     """Begin a deployment; one of that name that is over gives way to it.
 
     The same request again, while it runs, is the same deployment: clients repeat what they got no
-    answer to. Raises: Refused, DeploymentRefused (ResourceNotFound, DeploymentActive).
+    answer to. Raises: Refused, Conflict (too many run), DeploymentRefused (ResourceNotFound,
+    DeploymentActive).
     """
     target = deployment_id(scope)
     async with deciding(s, actor, Act.START_DEPLOYMENT, target=target, now=now) as d:
@@ -104,11 +106,14 @@ async def start_deployment(
                     raise _still_active(existing)
                 d.note(deployment=existing.id, existing=True)
                 return Started(existing, created=False)
+            others = await unit.deployments.below(scope.group_id)
+            if MOST_RUNNING <= sum(each.active for each in others):
+                raise Conflict("too many deployments run in this resource group")
             if existing is not None:
                 await unit.deployments.remove(existing.id)
+            await _make_room(unit, [each for each in others if each != existing])
             fresh = _new(s, actor, scope, request, correlation_id, now)
             await unit.deployments.add(fresh)
-            await _make_room(unit, scope.group_id)
             d.note(deployment=fresh.id, resources=len(request.resources))
             d.publish(DeploymentChanged(fresh.id))
             return Started(fresh, created=existing is None)
@@ -252,8 +257,11 @@ def _still_active(existing: Deployment) -> DeploymentRefused:
     )
 
 
-async def _make_room(unit: Unit, group_id: str) -> None:
-    """Forget the oldest deployments that are over, where there are too many."""
-    for old in (await unit.deployments.below(group_id))[MOST_KEPT:]:
+async def _make_room(unit: Unit, others: Sequence[Deployment]) -> None:
+    """Forget the oldest deployments that are over, where one more would be too many.
+
+    `others`: of the same resource group, newest first.
+    """
+    for old in others[MOST_KEPT - 1 :]:
         if not old.active:
             await unit.deployments.remove(old.id)

@@ -12,6 +12,7 @@ from gateway.actions import advance_deployment as advancing
 from gateway.actions.advance_deployment import advance_deployment
 from gateway.actions.deployment_queue import DeploymentQueue
 from gateway.actions.deployments import (
+    Started,
     cancel_deployment,
     list_deployments,
     remove_deployment,
@@ -321,6 +322,32 @@ async def test_begin_end_and_refusal_are_recorded(world: World) -> None:
         ("deployment.start", "denied", "tina"),
     ]
     assert over.state is DeploymentState.SUCCEEDED
+
+
+async def test_only_so_many_run_in_a_resource_group_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.actions.deployments.MOST_RUNNING", 2)
+    tina = await world.session("tina")
+
+    async def begin(name: str) -> Started:
+        return await start_deployment(
+            world.s,
+            tina.actor,
+            scope=replace(SCOPE, deployment=name),
+            request=request(vm(), extension()),
+            correlation_id="c0" * 16,
+            now=world.now,
+        )
+
+    one, _ = await begin("one"), await begin("two")
+    with pytest.raises(Conflict, match="too many"):
+        await begin("three")
+    assert (await begin("one")).deployment == one.deployment, "it is the one there is"
+    await cancel_deployment(
+        world.s, tina.actor, resource_id=one.deployment.resource_id, now=world.now
+    )
+    await begin("three")
 
 
 async def test_the_oldest_go_where_there_are_too_many(
