@@ -61,7 +61,7 @@ STEP_WORDS: Final = {
 }
 # Proposals of which the tenant chose no account, or not yet.
 UNDECIDED: Final = {ActionState.PROPOSED, ActionState.DECLINED, ActionState.CANCELLED}
-NOT_KEPT: Final = "not kept here: for Linux it is sent as a secret. The agent’s log may name it"
+NOT_KEPT: Final = "Not kept, like the password. The agent’s log may name it."
 WAYS: Final = {
     "arm": "by a program, through the Azure Resource Manager API",
     "page": "on these pages",
