@@ -14,8 +14,9 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway import __version__
-from gateway.api import shapes
+from gateway.api import arm, shapes
 from gateway.api.answers import Json
+from gateway.api.arm.description import ERROR, ERROR_NAME, described_paths
 from gateway.api.described import Description, described, description_of
 from gateway.api.envelope import answer
 
@@ -40,8 +41,11 @@ def served(routes: Iterable[web.RouteDef]) -> web.RouteDef:
 
 
 def document(routes: Iterable[web.RouteDef], *, version: str) -> Json:
-    """Describe `routes`. Raises: LookupError, where a handler says nothing about itself."""
-    schemas: dict[str, Any] = {}
+    """Describe `routes`, and Resource Manager's beside them.
+
+    Raises: LookupError, where a handler says nothing about itself.
+    """
+    schemas: dict[str, Any] = {ERROR_NAME: ERROR}
     _schema(shapes.Failed, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -55,11 +59,11 @@ def document(routes: Iterable[web.RouteDef], *, version: str) -> Json:
         "info": {
             "title": "The console gateway",
             "version": version,
-            "description": "Consents, consoles, recovery and administration. Resource Manager's "
-            "own paths are described by its vendor; docs/arm.md lists those answered here.",
+            "description": "Consents, consoles, recovery and administration; and the paths of "
+            "Azure Resource Manager that are answered, whose tokens come from /adfs.",
         },
         "security": [{"bearer": []}],
-        "paths": dict(sorted(paths.items())),
+        "paths": dict(sorted(paths.items())) | described_paths(arm.routes()),
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},

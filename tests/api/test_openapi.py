@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from gateway import api
+from gateway.api import arm
 from gateway.api.described import Description, description_of
 from gateway.api.openapi import document
 from tests.api.conftest import Caller
@@ -77,7 +78,13 @@ def test_a_handler_that_says_nothing_is_found_out() -> None:
 def test_no_two_operations_share_an_id() -> None:
     made = document(ROUTES, version="0")
     ids = [one["operationId"] for path in made["paths"].values() for one in path.values()]
-    assert len(ids) == len(set(ids)) == len(ROUTES)
+    assert len(ids) == len(set(ids)) == len(ROUTES) + len(arm.routes())
+
+
+def test_resource_managers_paths_stand_beside_ours() -> None:
+    made = document(ROUTES, version="0")["paths"]
+    for route in arm.routes():
+        assert made[route.template][route.method.lower()]["summary"] == route.action
 
 
 async def test_it_is_served_to_anybody(call: Caller) -> None:

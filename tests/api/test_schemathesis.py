@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from gateway import __version__, api
 from gateway.api.openapi import document
 from tests.doubles.site import Site
+from tests.doubles.tokens import arm_token
 
 # A 405 is owed to a method that no description names; random texts never prove anybody.
 CHECKS = [
@@ -29,6 +30,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 ENDS_THE_CALLER = {"sign_ins.end_current"}
+RESOURCE_MANAGER = "Resource Manager"
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +57,18 @@ def token_of(site: Site, name: str) -> str:
 
 
 schema = schemathesis.openapi.from_dict(document(api.routes(), version=__version__))
-asked = schema.exclude(operation_id=sorted(ENDS_THE_CALLER))
-
-
-@asked.parametrize()
-@settings(
+asked = schema.exclude(operation_id=sorted(ENDS_THE_CALLER)).exclude(tag=RESOURCE_MANAGER)
+arm_asked = schema.include(tag=RESOURCE_MANAGER)
+few = settings(
     max_examples=6,
     deadline=timedelta(seconds=30),
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+
+
+@asked.parametrize()
+@few
 def test_every_operation_answers_as_described(
     case: Any, site: Site, tokens: dict[str, str]
 ) -> None:
@@ -75,3 +79,27 @@ def test_every_operation_answers_as_described(
             verify=str(site.standing.ca_file),
             checks=CHECKS,
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs(site: Site) -> dict[str, str]:
+    """A token for each endpoint, by its base; before what is made up has guesses throttled."""
+    standing = site.standing
+    return {
+        base: site.run(arm_token(standing, name, base=base))
+        for name, base in (("contoso", standing.base), ("admin", standing.admin_base))
+    }
+
+
+@arm_asked.parametrize()
+@settings(few, max_examples=3)
+def test_resource_manager_refuses_in_its_envelope(
+    case: Any, site: Site, programs: dict[str, str]
+) -> None:
+    for base, token in programs.items():
+        answer = case.call(
+            base_url=base,
+            headers={"Authorization": f"Bearer {token}"},
+            verify=str(site.standing.ca_file),
+        )
+        case.validate_response(answer, checks=[not_a_server_error, response_schema_conformance])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -21,8 +20,6 @@ from tests.doubles.site import Site
 
 AZ = os.environ.get("EVA_AZ")
 collect_ignore_glob = [] if AZ else ["test_*.py"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,10 +84,6 @@ class Gate(Site):
     def inventory(self) -> str:
         instance = "virtualMachineScaleSets/my-vmss/virtualMachines/0"
         return super().inventory().replace("virtualMachines/desk01", instance)
-
-    def run(self, what: Coroutine[Any, Any, T]) -> T:
-        """Do `what` where the gateway runs."""
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(timeout=60)
 
     def credential(self, name: str) -> NewCredential:
         services = self.standing.gateway.services

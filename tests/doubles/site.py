@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pyotp
 
@@ -16,6 +18,8 @@ from gateway.demo import CONTOSO
 from gateway.guests.demo import demo_kind
 from gateway.inventory import Inventory
 from tests.doubles.standing import NODE, ShiftedClock, Standing, standing_gateway
+
+T = TypeVar("T")
 
 CODE_WINDOW = timedelta(seconds=90)
 
@@ -36,6 +40,10 @@ class Site:
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._told.set)
         self._thread.join(timeout=30)
+
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        """Do `what` where the gateway runs."""
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(timeout=60)
 
     @property
     def base(self) -> str:
