@@ -26,7 +26,8 @@ from gateway.cli import (
 app = typer.Typer(
     name="eva-gateway",
     help="Emergency consoles of virtual machines: consented, live, watched and revocable.\n\n"
-    "A tenant consents (consent request), an operator opens the console (connect), an admin "
+    "A tenant consents (consent request) or recovers access alone (recovery start), an operator "
+    "opens the console (connect) or proposes a recovery (recovery propose), an admin "
     "decides where this is possible (subscription, access) and who may take part (account).\n\n"
     "Sign in first: eva-gateway login --gateway https://gateway.example:8443",
     epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the gateway cannot be "
