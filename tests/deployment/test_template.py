@@ -212,7 +212,7 @@ def test_scale_sets_and_their_extensions() -> None:
         body(
             {
                 "type": "Microsoft.Compute/virtualMachineScaleSets",
-                "name": "farm",
+                "name": "pool",
                 "apiVersion": "2023-09-01",
                 "properties": {
                     "virtualMachineProfile": {
@@ -239,7 +239,7 @@ def test_scale_sets_and_their_extensions() -> None:
     farm, child = request.resources
     profile = farm.body["properties"]["virtualMachineProfile"]["extensionProfile"]
     assert profile["extensions"][0]["properties"]["protectedSettings"]["password"] == "S3cret!pass"
-    assert child.id == f"{COMPUTE}/virtualMachineScaleSets/farm/extensions/y"
+    assert child.id == f"{COMPUTE}/virtualMachineScaleSets/pool/extensions/y"
 
 
 def test_outputs_are_evaluated_and_hold_no_secret() -> None:
