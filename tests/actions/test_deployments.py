@@ -152,7 +152,7 @@ async def test_a_vm_that_is_not_there_is_named(world: World, missing: Any) -> No
 
 async def test_a_scale_set_and_its_extension(world: World) -> None:
     scale_set.add_to(world)
-    farm = {
+    pool = {
         "type": "Microsoft.Compute/virtualMachineScaleSets",
         "name": "Web",
         "apiVersion": "2023-09-01",
@@ -166,7 +166,7 @@ async def test_a_scale_set_and_its_extension(world: World) -> None:
             }
         ],
     }
-    over = await to_its_end(world, (await start(world, farm)).deployment)
+    over = await to_its_end(world, (await start(world, pool)).deployment)
     assert over.state is DeploymentState.SUCCEEDED, over.steps
     async with world.store.reading() as unit:
         found = await unit.extensions.list(scale_set.SET)

@@ -236,8 +236,8 @@ def test_scale_sets_and_their_extensions() -> None:
             given={"p": {"value": "S3cret!pass"}},
         )
     )
-    farm, child = request.resources
-    profile = farm.body["properties"]["virtualMachineProfile"]["extensionProfile"]
+    pool, child = request.resources
+    profile = pool.body["properties"]["virtualMachineProfile"]["extensionProfile"]
     assert profile["extensions"][0]["properties"]["protectedSettings"]["password"] == "S3cret!pass"
     assert child.id == f"{COMPUTE}/virtualMachineScaleSets/pool/extensions/y"
 
