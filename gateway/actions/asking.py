@@ -109,6 +109,40 @@ def sealed(s: Services, protected: Mapping[str, Any] | None) -> str | None:
     return s.identity.seal(json.dumps(dict(protected))) if protected else None
 
 
+def extension_row(
+    s: Services,
+    request: ExtensionRequest,
+    existing: Extension | None,
+    *,
+    parent_id: str,
+    location: str,
+    state: str,
+    action_id: str | None,
+    now: datetime,
+) -> Extension:
+    """What was asked for as an extension's row: a new one, or over `existing`.
+
+    The name stays as it was first spelled, as Resource Manager keeps it.
+    """
+    return Extension(
+        id=existing.id if existing else new_id(),
+        parent_id=parent_id,
+        name=existing.name if existing else request.name,
+        location=location,
+        publisher=request.publisher,
+        type=request.type,
+        version=request.version,
+        auto_upgrade=request.auto_upgrade,
+        force_update_tag=request.force_update_tag,
+        settings=json.dumps(dict(request.settings)),
+        protected=sealed(s, request.protected),
+        provisioning_state=state,
+        action_id=action_id,
+        created_at=existing.created_at if existing else now,
+        changed_at=now,
+    )
+
+
 def request_of(s: Services, row: RecoveryAction | Extension) -> ExtensionRequest:
     """What was asked for. Raises: SettingsError where none of our keys opens it."""
     protected = None if row.protected is None else json.loads(s.identity.unseal(row.protected))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from gateway.actions.asking import (
     announce,
     end_unsent,
+    extension_row,
     handler_named,
     new_action,
     request_of,
-    sealed,
 )
 from gateway.actions.inputs import storable
 from gateway.actions.recording import Act, Decision, deciding
@@ -231,7 +231,16 @@ async def apply_within(  # noqa: PLR0917
         operation_id = (await new_operation(d, unit, actor, vm, target, operation_kind)).id
     action = new_action(s, actor, vm, request, "arm", d.now, operation_id=operation_id)
     await unit.recovery_actions.add(action)
-    extension = _row(s, vm.resource_id, request, location, existing, action.id, d.now)
+    extension = extension_row(
+        s,
+        request,
+        existing,
+        parent_id=vm.resource_id,
+        location=location,
+        state="Updating" if existing else "Creating",
+        action_id=action.id,
+        now=d.now,
+    )
     await (unit.extensions.update if existing else unit.extensions.add)(extension)
     d.note(kind=action.kind, action=action.id, operation=operation_id)
     announce(d, action)
@@ -314,44 +323,6 @@ async def _still_counts(
     action = await unit.recovery_actions.get(existing.action_id)
     over = {ActionState.FAILED, ActionState.CANCELLED}
     return None if action is None or action.state in over else action
-
-
-def _row(  # noqa: PLR0917
-    s: Services,
-    parent_id: str,
-    request: ExtensionRequest,
-    location: str,
-    existing: Extension | None,
-    action_id: str,
-    now: datetime,
-) -> Extension:
-    fresh = Extension(
-        id=new_id(),
-        parent_id=parent_id,
-        name=request.name,
-        location=location,
-        publisher=request.publisher,
-        type=request.type,
-        version=request.version,
-        auto_upgrade=request.auto_upgrade,
-        force_update_tag=request.force_update_tag,
-        settings=json.dumps(dict(request.settings)),
-        protected=sealed(s, request.protected),
-        provisioning_state="Creating",
-        action_id=action_id,
-        created_at=now,
-        changed_at=now,
-    )
-    if existing is None:
-        return fresh
-    # The name stays as it was first spelled, as Resource Manager keeps it.
-    return replace(
-        fresh,
-        id=existing.id,
-        name=existing.name,
-        provisioning_state="Updating",
-        created_at=existing.created_at,
-    )
 
 
 async def _view(unit: Unit, extension: Extension) -> ExtensionView:

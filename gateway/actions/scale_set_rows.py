@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.actions.asking import request_of, sealed
+from gateway.actions.asking import extension_row, request_of
 from gateway.actions.recording import Decision
 from gateway.actions.services import Services
 from gateway.errors import NotFound
@@ -22,7 +22,7 @@ from gateway.recovery.catalogue import handler_taken
 from gateway.recovery.extension import ExtensionRequest, handler_of, parse_extension, same_request
 from gateway.recovery.handlers import resolve_version
 from gateway.recovery.scale_set import Grounds, Model, WrittenExtension, first_model
-from gateway.store import Extension, Unit, new_id
+from gateway.store import Extension, Unit
 
 NO_SUCH_SCALE_SET = Deny(
     "NoSuchScaleSet", "there is no such scale set in your subscriptions", hidden=True
@@ -129,22 +129,15 @@ async def write_extension(  # noqa: PLR0917
     """Write one checked extension over `row`, or as a new one."""
     if row is not None and same_request(request_of(s, row), request):
         return row
-    fresh = Extension(
-        id=row.id if row else new_id(),
+    fresh = extension_row(
+        s,
+        request,
+        row,
         parent_id=members.resource_id,
-        name=row.name if row else request.name,
         location=members.location,
-        publisher=request.publisher,
-        type=request.type,
-        version=request.version,
-        auto_upgrade=request.auto_upgrade,
-        force_update_tag=request.force_update_tag,
-        settings=json.dumps(dict(request.settings)),
-        protected=sealed(s, request.protected),
-        provisioning_state="Succeeded",
+        state="Succeeded",
         action_id=None,
-        created_at=row.created_at if row else now,
-        changed_at=now,
+        now=now,
     )
     await (unit.extensions.update if row else unit.extensions.add)(fresh)
     return fresh

@@ -27,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SdkSite]:
 @pytest.fixture(scope="module")
 def proof(site: SdkSite) -> Iterator[ClientSecretCredential]:
     """A client credential of the tenant's, as azure-identity takes it."""
-    made = site.do(credential(site.standing, "contoso"))
+    made = site.run(credential(site.standing, "contoso"))
     with ClientSecretCredential(
         "adfs",
         made.named.credential.id,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pyotp
@@ -15,6 +16,7 @@ import pyotp
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.backends.demo.text_machine import TextMachine
 from gateway.demo import CONTOSO
+from gateway.guests import GuestKind
 from gateway.guests.demo import demo_kind
 from gateway.inventory import Inventory
 from tests.doubles.standing import NODE, ShiftedClock, Standing, standing_gateway
@@ -26,6 +28,9 @@ CODE_WINDOW = timedelta(seconds=90)
 
 class Site:
     """Serves in a thread of its own, so that clients that block may be tried on it."""
+
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, folder: Path) -> None:
         self.clock = ShiftedClock()
@@ -67,6 +72,10 @@ class Site:
         """The machines, in TOML."""
         return self.hypervisor.inventory(NODE, CONTOSO)
 
+    def guests(self) -> GuestKind:
+        """Their agents and their power."""
+        return demo_kind(self.hypervisor)
+
     def terminal_text(self, name: str) -> str:
         """What stands on that machine's screen."""
         machine = self.hypervisor.machine(name)
@@ -76,7 +85,8 @@ class Site:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=self.loop_factory) as runner:
+                runner.run(self._serve())
         except Exception as error:
             if self._up.done():
                 raise
@@ -92,8 +102,9 @@ class Site:
                 self._folder,
                 Inventory.parse(self.inventory()).machines(),
                 backends={"demo": DemoBackend(hypervisor)},
-                guests={"demo": demo_kind(hypervisor)},
+                guests={"demo": self.guests()},
                 clock=self.clock,
+                **self.settings,
             ) as standing:
                 self._up.set_result(standing)
                 await self._told.wait()
