@@ -42,6 +42,8 @@ class Arbiter:
     def __init__(self) -> None:
         self.controller: str | None = None
         self.connected = False
+        # Where the one in control moved the pointer; None until then.
+        self.place: tuple[int, int] | None = None
         self._candidates: list[str] = []  # who may have control, by arrival
         self._asking: list[str] = []
         self._held: dict[int, KeyInput] = {}  # by physical key, longest held first
@@ -71,7 +73,7 @@ class Arbiter:
         if viewer != self.controller:
             return ()
         releases = self._released()
-        self.controller = self._asking.pop(0) if self._asking else None
+        self._control(self._asking.pop(0) if self._asking else None)
         return releases
 
     def ask(self, viewer: str) -> bool:
@@ -90,7 +92,7 @@ class Arbiter:
         if viewer == self.controller or (viewer is not None and viewer not in self._candidates):
             return ()
         releases = self._released()
-        self.controller = viewer
+        self._control(viewer)
         if viewer is not None:
             self._stop_asking(viewer)
         return releases
@@ -113,7 +115,7 @@ class Arbiter:
         """What the VM is told when `viewer` moves, presses or lets go."""
         if viewer != self.controller or not self.connected:
             return ()
-        self._pointer = pointer
+        self._pointer, self.place = pointer, (pointer.x, pointer.y)
         return (pointer,)
 
     def is_move(self, viewer: str, pointer: PointerInput) -> bool:
@@ -122,12 +124,16 @@ class Arbiter:
 
     def lost(self) -> None:
         """The upstream is gone; input is dropped until it is back."""
-        self.connected = False
+        self.connected, self.place = False, None
 
     def restored(self) -> Inputs:
         """The upstream is back: what was held when it went goes up, for the VM may not know."""
         self.connected = True
         return self._released()
+
+    def _control(self, viewer: str | None) -> None:
+        # Where the last one pointed is not where this one does.
+        self.controller, self.place = viewer, None
 
     def _released(self) -> Inputs:
         """Everything up; owed, if the upstream is away."""

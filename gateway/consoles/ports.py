@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.consoles.participants import End
+from gateway.consoles.pointer import Place
 from gateway.policy.facts import EndCode, Vm
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event
@@ -64,6 +65,12 @@ class ViewerSocket(Protocol):
 
     async def send(self, data: bytes) -> None:
         """Send, waiting while the socket is full. Raises: ViewerGone."""
+
+    async def point(self, place: Place | None) -> None:
+        """Say, beside the stream, where the pointer in control is; None takes it away.
+
+        Nothing is said to a viewer that did not ask for it. Raises: ViewerGone.
+        """
 
     async def receive(self) -> bytes:
         """The next message; b"" for one without content. Raises: ViewerGone, RfbError."""

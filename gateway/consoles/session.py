@@ -16,6 +16,7 @@ from gateway.consoles.input_port import InputPort
 from gateway.consoles.link import TIMING, Link, Timing
 from gateway.consoles.participants import End, Participant, Rights
 from gateway.consoles.picture import Picture
+from gateway.consoles.pointer import SharedPointer
 from gateway.consoles.ports import Clock, Dial, Machine, StillAllowed, ViewerSocket
 from gateway.consoles.states import (
     STEPS,
@@ -86,6 +87,7 @@ class ConsoleSession:
         self._picture = Picture()
         self._thumbnails = Thumbnails(self._picture)
         self._arbiter = Arbiter()
+        self._pointer = SharedPointer()
         self._link = Link(lambda progress: dial(machine, progress), self, clock, self._waiting.link)
         self._viewers: dict[str, Viewer] = {}
         self._control_since: datetime | None = None
@@ -207,6 +209,7 @@ class ConsoleSession:
         if self.end is not None:
             return
         self._tell(self._arbiter.give(None))
+        self._pointer.forget()
         self.became(Ended(end))
         for viewer in self._viewers.values():
             viewer.cut(end)
@@ -273,6 +276,7 @@ class ConsoleSession:
     def lost(self) -> None:
         """The upstream is gone: what is typed now is dropped."""
         self._arbiter.lost()
+        self._pointer.forget()
 
     # Tasks
 
@@ -335,6 +339,7 @@ class ConsoleSession:
             participant,
             socket,
             self._picture,
+            self._pointer,
             input_port=port,
             still_allowed=still_allowed,
             clock=self._clock,
@@ -378,6 +383,7 @@ class ConsoleSession:
         """Say it to the upstream now, before any pixel is looked at."""
         if inputs:
             self._link.send(lambda connection: _say(connection, inputs))
+        self._pointer.at(self._arbiter.place)
 
     def _paste(self, text: str) -> None:
         self._link.send(lambda connection: connection.send_cut_text(text))

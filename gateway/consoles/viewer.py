@@ -19,6 +19,7 @@ from gateway.consoles.input_port import InputPort
 from gateway.consoles.pacing import Allowance
 from gateway.consoles.participants import End, Participant
 from gateway.consoles.picture import Picture
+from gateway.consoles.pointer import Place, SharedPointer
 from gateway.consoles.ports import Clock, StillAllowed, ViewerGone, ViewerSocket
 from gateway.errors import RfbError, StoreUnavailable
 from gateway.policy.facts import EndCode
@@ -63,6 +64,7 @@ class Viewer:
         participant: Participant,
         socket: ViewerSocket,
         picture: Picture,
+        pointer: SharedPointer,
         *,
         input_port: InputPort | None,
         still_allowed: StillAllowed,
@@ -75,6 +77,8 @@ class Viewer:
         self._now = loop.time
         self._socket = socket
         self._picture = picture
+        self._pointer = pointer
+        self._pointed: Place | None = None  # what the viewer believes
         self._input = input_port
         self._still_allowed = still_allowed
         self._clock = clock
@@ -93,13 +97,18 @@ class Viewer:
         """Whether it could be given control."""
         return self._input is not None
 
+    @property
+    def _controls(self) -> bool:
+        return self._input is not None and self._input.controls
+
     def _takes_clipboard(self) -> bool:
         # What the operator copies in the VM is not for those who watch.
-        return self._input is not None and self._input.controls
+        return self._controls
 
     async def run(self) -> End:
         """Serve until the end, and return it. The socket is closed then."""
         self._picture.watch(self._wake.set)
+        self._pointer.watch(self._wake.set)
         try:
             async with asyncio.TaskGroup() as tasks:
                 # A task of its own: the sender may be stuck on a full socket.
@@ -112,6 +121,7 @@ class Viewer:
             pass
         finally:
             self._picture.unwatch(self._wake.set)
+            self._pointer.unwatch(self._wake.set)
             if self._input is not None:
                 self._input.close()
         assert self.end is not None
@@ -175,8 +185,10 @@ class Viewer:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                await self._point()
                 while self.end is None and (data := await self._next()):
                     await self._write(data)
+                    await self._point()
         except ViewerGone:
             self._stop(EndCode.LEFT, "the viewer left")
         except RfbError as error:
@@ -210,6 +222,17 @@ class Viewer:
             self._sending_since = self._now()
             await self._socket.send(data[at : at + CHUNK] if CHUNK < len(data) else data)
             self._sending_since = None
+
+    async def _point(self) -> None:
+        """Show where the pointer in control is now, but not to whoever moves it."""
+        place = None if self._controls else self._pointer.within(*self._picture.size)
+        running = self._connection is not None and self._connection.running
+        if place == self._pointed or not running or self.end is not None:
+            return
+        self._pointed = place
+        self._sending_since = self._now()
+        await self._socket.point(place)
+        self._sending_since = None
 
     async def _keep_moving(self) -> None:
         """Cut a viewer that takes nothing; measure a link on which nothing moves."""

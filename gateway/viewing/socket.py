@@ -11,6 +11,7 @@ the close frame: hence the closing handshake here.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 from typing import Final
@@ -18,6 +19,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from gateway.consoles.participants import End
+from gateway.consoles.pointer import Place
 from gateway.consoles.ports import ViewerGone
 from gateway.errors import RfbError
 from gateway.viewing.closing import CloseCode, close_code, close_reason
@@ -31,7 +33,9 @@ _CODE: Final = struct.Struct(">H")
 _LINGER_0: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 s
 
 PROTOCOL: Final = "eva.rfb"
-PROTOCOLS: Final = (PROTOCOL, "binary")
+# Of a page that takes text messages out of the stream: {"pointer": [x, y]} or {"pointer": null}.
+POINTING: Final = "eva.rfb.pointer"
+PROTOCOLS: Final = (POINTING, PROTOCOL, "binary")
 
 
 class Socket:
@@ -67,6 +71,15 @@ class Socket:
         """Send, waiting while the socket is full. Raises: ViewerGone."""
         try:
             await self._ws.send_bytes(data)
+        except OSError:
+            raise ViewerGone from None
+
+    async def point(self, place: Place | None) -> None:
+        """Say where the pointer in control is, if this viewer asked for it. Raises: ViewerGone."""
+        if self._ws.ws_protocol != POINTING:
+            return
+        try:
+            await self._ws.send_str(json.dumps({"pointer": place}))
         except OSError:
             raise ViewerGone from None
 

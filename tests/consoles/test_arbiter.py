@@ -176,3 +176,29 @@ def test_nothing_stays_down_that_its_viewer_does_not_hold(story: list[tuple[obje
         assert arbiter.connected or not told
     vm.hear(arbiter.restored())
     assert vm.at_rest
+
+
+def test_a_place_is_where_the_one_in_control_moved_to() -> None:
+    arbiter = connected("ana", "bo")
+    assert arbiter.place is None
+    arbiter.pointer("bo", PointerInput(1, 1, 0))
+    assert arbiter.place is None
+    arbiter.pointer("ana", PointerInput(7, 9, 1))
+    assert arbiter.place == (7, 9)
+
+
+def test_nobody_inherits_a_place() -> None:
+    arbiter = connected("ana", "bo")
+    for lose in (
+        lambda: arbiter.give("bo"),
+        lambda: arbiter.give(None),
+        lambda: arbiter.leave("ana"),
+        arbiter.lost,
+    ):
+        arbiter.restored()
+        arbiter.join("ana")
+        arbiter.give("ana")
+        arbiter.pointer("ana", PointerInput(7, 9, 1))
+        assert arbiter.place == (7, 9)
+        lose()
+        assert arbiter.place is None

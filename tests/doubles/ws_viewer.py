@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ class WsViewer:
         self.received = 0  # bytes
         self.bells = 0
         self.clipboard: bytes | None = None
+        self.pointed: list[Any] = []  # where the pointer in control was said to be, x and y or None
         self.continuous = False
         self.answers_fences = True
         self._buffer = bytearray()
@@ -46,10 +48,16 @@ class WsViewer:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, url: str, origin: str | None, protocols: Sequence[str] = (), **options: Any
+        cls,
+        url: str,
+        origin: str | None,
+        protocols: Sequence[str] = (),
+        *,
+        protocol: str = "eva.rfb",
+        **options: Any,
     ) -> AsyncIterator[WsViewer]:
         """Connected, nothing said yet."""
-        subprotocols: Any = ["eva.rfb", *protocols]
+        subprotocols: Any = [protocol, *protocols]
         async with connect(
             url,
             origin=origin,  # type: ignore[arg-type]
@@ -127,12 +135,21 @@ class WsViewer:
         """The next `count` bytes. Raises: ConnectionClosed."""
         while len(self._buffer) < count:
             data = await self.ws.recv()
-            assert isinstance(data, bytes)
+            if isinstance(data, str):
+                await self._told(json.loads(data))
+                continue
             self.received += len(data)
             self._buffer += data
         taken = bytes(self._buffer[:count])
         del self._buffer[:count]
         return taken
+
+    async def _told(self, message: dict[str, Any]) -> None:
+        assert self.ws.subprotocol == "eva.rfb.pointer", "a text message for who knows none"
+        self.pointed.append(message.pop("pointer"))
+        assert not message
+        async with self._heard:
+            self._heard.notify_all()
 
     async def _read(self) -> None:
         try:
