@@ -185,10 +185,10 @@ class Viewer:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                await self._point()
                 while self.end is None and (data := await self._next()):
                     await self._write(data)
                     await self._point()
+                await self._point()
         except ViewerGone:
             self._stop(EndCode.LEFT, "the viewer left")
         except RfbError as error:

@@ -8,6 +8,7 @@ import { Events } from "./events.js";
 import { begin, condition, next, wants } from "./machine.js";
 import { Panels } from "./panels.js";
 import { People } from "./people.js";
+import { Pointer } from "./pointer.js";
 import { tellPresence } from "./presence.js";
 import { Recoveries } from "./recoveries.js";
 import { Screen } from "./screen.js";
@@ -27,6 +28,7 @@ class ConsolePage {
   #clock = new ServerClock(Number(facts.now));
   #state = begin({ part: facts.part, endsAt: Number(facts.endsAt) }, Number(facts.now));
   #screen = new Screen(document.getElementById("screen"));
+  #pointer = new Pointer(document.getElementById("screen"));
   #stage = new Stage();
   #still = new Still(document.getElementById("still"), `${base}/thumbnail.jpg`);
   #people = new People(document.getElementById("roster"), (id) => this.#control({ verb: "give", to: id }));
@@ -55,6 +57,8 @@ class ConsolePage {
     for (const type of ["open", "frame", "closed"]) {
       this.#screen.addEventListener(type, ({ detail }) => this.#feed({ type, ...detail }));
     }
+    this.#screen.addEventListener("open", () => this.#pointer.show(null));
+    this.#screen.addEventListener("pointer", ({ detail }) => this.#pointer.show(detail.place));
     this.#screen.addEventListener("entered", () => this.#setEntered(true));
     this.#screen.addEventListener("leaving", () => this.#setEntered(false));
     this.#screen.addEventListener("left", () => document.getElementById("enter")?.focus());
@@ -119,7 +123,8 @@ class ConsolePage {
   #connect(ticket) {
     const address = `wss://${location.host}${base}/stream`;
     // The secret of a ticket never rides in an address.
-    this.#screen.connect(address, ticket ? ["eva.rfb", `ticket.${ticket}`] : ["eva.rfb"]);
+    const protocols = ["eva.rfb.pointer", "eva.rfb"];
+    this.#screen.connect(address, ticket ? [...protocols, `ticket.${ticket}`] : protocols);
   }
 
   #act(act) {

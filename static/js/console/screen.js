@@ -2,8 +2,8 @@
  * The live screen: one WebSocket and the noVNC that draws it. The page opens the socket itself,
  * because noVNC's `disconnect` carries no close code.
  *
- * Dispatches `open`, `frame` (the first of a connection), `closed` ({code, reason}), `entered`
- * and `leaving`.
+ * Dispatches `open`, `frame` (the first of a connection), `pointer` ({place}: where the one in
+ * control points), `closed` ({code, reason}), `entered` and `leaving`.
  */
 
 import RFB from "/static/vendor/novnc/core/rfb.js";
@@ -46,6 +46,8 @@ export class Screen extends EventTarget {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#framed = false;
+    // Before noVNC listens, which takes every message for RFB.
+    socket.addEventListener("message", (event) => this.#takeText(socket, event));
     socket.addEventListener("message", (event) => this.#noticeFrame(socket, event));
     socket.addEventListener("close", (event) => this.#closed(socket, event));
     const rfb = new RFB(this.#target, socket, { shared: true });
@@ -114,6 +116,13 @@ export class Screen extends EventTarget {
       if (!this.#rfb) reject(new Error("no screen is shown"));
       else this.#rfb.toBlob(resolve, "image/png");
     });
+  }
+
+  /** Text beside the stream: where somebody else's pointer is, between the pixels it belongs to. */
+  #takeText(socket, event) {
+    if (typeof event.data !== "string") return;
+    event.stopImmediatePropagation();
+    if (socket === this.#socket) this.#say("pointer", { place: JSON.parse(event.data).pointer });
   }
 
   #noticeFrame(socket, event) {
