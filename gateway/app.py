@@ -39,7 +39,7 @@ from gateway.identity import Identity
 from gateway.identity.secrets import load_key, load_or_make_key
 from gateway.identity.throttle import Misses
 from gateway.inventory import Inventory
-from gateway.operations.metrics import Metrics
+from gateway.operations.metrics import Look, Metrics
 from gateway.policy.facts import EndCode
 from gateway.settings import Settings
 from gateway.store import Store
@@ -68,16 +68,18 @@ class Gateway:
     inventory: Inventory
     checkpoints: Checkpoints
     recoveries: RecoveryQueue
+    metrics: Metrics
     deployments: DeploymentQueue = field(default_factory=DeploymentQueue)
-    metrics: Metrics = field(init=False)
     draining: bool = False
 
     def __post_init__(self) -> None:
-        self.metrics = Metrics(self._count_sessions)
+        self.metrics.follow(self._look_at_sessions)
 
-    def _count_sessions(self) -> list[tuple[str, int]]:
-        views = [session.view() for session in self.registry.sessions()]
-        return [(view.state.name, len(view.participants)) for view in views]
+    def _look_at_sessions(self) -> list[Look]:
+        return [
+            Look(each.state.name, len(each.participants()), each.behind)
+            for each in self.registry.sessions()
+        ]
 
     async def readiness(self) -> str | None:
         """Why this node should get no new visitors, or None."""
@@ -159,7 +161,13 @@ async def _build(  # noqa: PLR0917
     stack.push_async_callback(store.close)
     vnc = VncBackend()
     dialler = Backends({"vnc": vnc, "vnc+unix": vnc, **backends})
-    registry = Registry(dialler.dial, clock, operator_linger=settings.operator_linger_seconds)
+    metrics = Metrics()
+    registry = Registry(
+        dialler.dial,
+        clock,
+        operator_linger=settings.operator_linger_seconds,
+        meters=metrics.meters,
+    )
     checkpoints = Checkpoints(settings.checkpoint_path)
     recoveries = RecoveryQueue()
     services = Services(
@@ -178,7 +186,7 @@ async def _build(  # noqa: PLR0917
         recoveries=recoveries,
         recovery_timeout=timedelta(seconds=settings.recovery_timeout_seconds),
     )
-    return Gateway(settings, services, registry, inventory, checkpoints, recoveries)
+    return Gateway(settings, services, registry, inventory, checkpoints, recoveries, metrics)
 
 
 def _identity(settings: Settings, clock: Clock) -> Identity:

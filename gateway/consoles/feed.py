@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+from gateway.consoles.meters import Meters
 from gateway.consoles.pacing import Pace
 from gateway.consoles.picture import Picture
 from gateway.rfb.messages import (
@@ -34,10 +35,17 @@ _ANSWERED: Final = FenceFlags.BLOCK_BEFORE | FenceFlags.BLOCK_AFTER | FenceFlags
 class Feed:
     """One viewer's side of the picture; its methods return the bytes to send."""
 
-    def __init__(self, picture: Picture, *, takes_clipboard: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        *,
+        takes_clipboard: Callable[[], bool],
+        meters: Meters | None = None,
+    ) -> None:
         """`takes_clipboard`: whether the VM's clipboard is for this viewer, now."""
         self._picture = picture
         self._takes_clipboard = takes_clipboard
+        self._meters = meters or Meters()
         self._pace = Pace()
         self._encodings: frozenset[int] = frozenset()
         self._pixel_format = RGBX
@@ -63,6 +71,12 @@ class Feed:
     def rtt(self) -> float | None:
         """The newest round trip in seconds; None until one was measured."""
         return self._pace.rtt
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is a frame that it has not been sent."""
+        screen = self._picture.screen
+        return screen is not None and self._sent < screen.frame
 
     def fps(self, now: float) -> float:
         """Updates per second, over a second or more."""
@@ -106,7 +120,9 @@ class Feed:
             return fence(flags & _ANSWERED, payload)
         self._fences = True
         if len(payload) == _NUMBER.size:
-            self._pace.echoed(_NUMBER.unpack(payload)[0], now)
+            known = self._pace.echoed(_NUMBER.unpack(payload)[0], now)
+            if known and self._pace.rtt is not None:
+                self._meters.round_trip.observe(self._pace.rtt)
         return b""
 
     def probe(self) -> None:
@@ -138,6 +154,7 @@ class Feed:
         self._size = size if size == self._picture.size else (0, 0)
         self._requested = False
         self._frames += 1
+        self._meters.tally.updates += 1
         return update.payload + self._fence(update.size, clock())
 
     def _fence(self, size: int, now: float) -> bytes:

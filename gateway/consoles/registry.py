@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from gateway.consoles.meters import Meters
 from gateway.consoles.participants import End, Participant
 from gateway.consoles.ports import Clock, Dial, Machine, StillAllowed
 from gateway.consoles.session import OPERATOR_LINGER, ConsoleSession, Waiting
@@ -52,8 +53,10 @@ class Registry:
         *,
         operator_linger: float = OPERATOR_LINGER,
         waiting: Waiting | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self._dial = dial
+        self._meters = meters or Meters()
         self._clock = clock
         self._waiting = waiting or Waiting(operator_linger=operator_linger)
         self._sessions: dict[str, ConsoleSession] = {}  # by consent
@@ -111,6 +114,7 @@ class Registry:
             self._clock,
             still_allowed=still_allowed,
             waiting=self._waiting,
+            meters=self._meters,
             after=self._newest.get(consent.vm_key),
         )
         self._sessions[consent.id] = self._newest[consent.vm_key] = session

@@ -14,6 +14,7 @@ import structlog
 from gateway.consoles.arbiter import Arbiter, Inputs, KeyInput
 from gateway.consoles.input_port import InputPort
 from gateway.consoles.link import TIMING, Link, Timing
+from gateway.consoles.meters import Meters
 from gateway.consoles.participants import End, Participant, Rights
 from gateway.consoles.picture import Picture
 from gateway.consoles.pointer import SharedPointer
@@ -70,6 +71,7 @@ class ConsoleSession:
         *,
         still_allowed: StillAllowed | None = None,
         waiting: Waiting | None = None,
+        meters: Meters | None = None,
         after: ConsoleSession | None = None,
     ) -> None:
         """`still_allowed` says why the whole session must end; `after` closes before this dials."""
@@ -82,6 +84,7 @@ class ConsoleSession:
         self.closed = asyncio.Event()  # nothing of it is running, its upstream is closed
         self._clock = clock
         self._waiting = waiting or Waiting()
+        self._meters = meters or Meters()
         self._after = after
         self._now = asyncio.get_running_loop().time
         self._picture = Picture()
@@ -128,6 +131,11 @@ class ConsoleSession:
     def _participant_views(self) -> tuple[ParticipantView, ...]:
         holder, asking, now = self._controlling(), self._arbiter.asking, self._now()
         return tuple(view_of(each, holder, asking, now) for each in self._viewers.values())
+
+    @property
+    def behind(self) -> int:
+        """How many viewers have not been sent the newest frame."""
+        return sum(viewer.feed.behind for viewer in self._viewers.values())
 
     async def changes(self) -> AsyncIterator[SessionView]:
         """A view now, and another whenever something changed; the last one says how it ended."""
@@ -260,7 +268,12 @@ class ConsoleSession:
 
     def opened(self, connection: ClientConnection) -> None:
         """An upstream is there; input may go to it."""
-        self._picture.follow(connection.framebuffer, connection.name, connection.cursor)
+        self._picture.follow(
+            connection.framebuffer,
+            connection.name,
+            connection.cursor,
+            says_scrolls=lambda: connection.says_scrolls,
+        )
         self._tell(self._arbiter.restored())
 
     def happened(self, events: Sequence[Event]) -> bool:
@@ -276,6 +289,7 @@ class ConsoleSession:
     def lost(self) -> None:
         """The upstream is gone: what is typed now is dropped."""
         self._arbiter.lost()
+        self._picture.lost()
         self._pointer.forget()
 
     # Tasks
@@ -343,6 +357,7 @@ class ConsoleSession:
             input_port=port,
             still_allowed=still_allowed,
             clock=self._clock,
+            meters=self._meters,
         )
         self._viewers[participant.id] = viewer
         if may_type:

@@ -16,6 +16,7 @@ import structlog
 from gateway.consoles.arbiter import KeyInput, PointerInput
 from gateway.consoles.feed import Feed
 from gateway.consoles.input_port import InputPort
+from gateway.consoles.meters import Meters
 from gateway.consoles.pacing import Allowance
 from gateway.consoles.participants import End, Participant
 from gateway.consoles.picture import Picture
@@ -69,11 +70,13 @@ class Viewer:
         input_port: InputPort | None,
         still_allowed: StillAllowed,
         clock: Clock,
+        meters: Meters,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.participant = participant
         self.end: End | None = None
-        self.feed = Feed(picture, takes_clipboard=self._takes_clipboard)
+        self.feed = Feed(picture, takes_clipboard=self._takes_clipboard, meters=meters)
+        self._tally = meters.tally
         self._now = loop.time
         self._socket = socket
         self._picture = picture
@@ -222,6 +225,7 @@ class Viewer:
             self._sending_since = self._now()
             await self._socket.send(data[at : at + CHUNK] if CHUNK < len(data) else data)
             self._sending_since = None
+        self._tally.sent += len(data)
 
     async def _point(self) -> None:
         """Show where the pointer in control is now, but not to whoever moves it."""
