@@ -268,12 +268,7 @@ class ConsoleSession:
 
     def opened(self, connection: ClientConnection) -> None:
         """An upstream is there; input may go to it."""
-        self._picture.follow(
-            connection.framebuffer,
-            connection.name,
-            connection.cursor,
-            says_scrolls=lambda: connection.says_scrolls,
-        )
+        self._picture.follow(connection.framebuffer, connection.name, connection.cursor)
         self._tell(self._arbiter.restored())
 
     def happened(self, events: Sequence[Event]) -> bool:
@@ -289,7 +284,6 @@ class ConsoleSession:
     def lost(self) -> None:
         """The upstream is gone: what is typed now is dropped."""
         self._arbiter.lost()
-        self._picture.lost()
         self._pointer.forget()
 
     # Tasks
