@@ -10,6 +10,7 @@ import gzip
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.hypervisor.programs import missing, need
@@ -81,8 +82,13 @@ ENCRYPT_METHOD SHA512
 class Guest:
     """The files that `-kernel` and `-initrd` take."""
 
-    def __init__(self, folder: Path) -> None:
-        """Build in `folder`; the kernel's package is kept for later runs."""
+    def __init__(
+        self, folder: Path, *, inittab: str = _INITTAB, scripts: Mapping[str, str] | None = None
+    ) -> None:
+        """Build in `folder`; the kernel's package is kept for later runs.
+
+        `inittab` says what runs, `scripts` are further programs by their places.
+        """
         need("apt-get", "apt-cache", "dpkg-deb", "busybox", "cpio", "openssl", "ldd", "mke2fs")
         need(*_PROGRAMS)
         package = _kernel_package()
@@ -90,7 +96,12 @@ class Guest:
         subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
         self.kernel = next((unpacked / "boot").glob("vmlinuz-*"))
         self.initrd = folder / "initrd.gz"
-        self.initrd.write_bytes(_initramfs(folder / "root", unpacked / "lib/modules"))
+        root = folder / "root"
+        _system(root, unpacked / "lib/modules")
+        (root / "etc/inittab").write_text(inittab)
+        for place, text in (scripts or {}).items():
+            _script(root / place, text)
+        self.initrd.write_bytes(_initramfs(root))
         self.disk = folder / "disk.img"
         _run("mke2fs", "-q", "-t", "ext4", str(self.disk), "8M")
 
@@ -116,7 +127,7 @@ def _kernel_package() -> Path:
     return downloaded.rename(_CACHE / downloaded.name)
 
 
-def _initramfs(root: Path, modules: Path) -> bytes:
+def _system(root: Path, modules: Path) -> None:
     for name in ("bin", "sbin", "etc", "proc", "sys", "dev", "tmp", "home", "run", "data"):
         (root / name).mkdir(parents=True)
     root.chmod(0o755)  # a login that is not root's must reach its home
@@ -130,6 +141,9 @@ def _initramfs(root: Path, modules: Path) -> bytes:
         (root / name).symlink_to("/bin/busybox")
     _settings(root / "etc")
     _programs(root, modules)
+
+
+def _initramfs(root: Path) -> bytes:
     listing = subprocess.run(["find", "."], cwd=root, check=True, capture_output=True).stdout
     archive = subprocess.run(
         ["cpio", "-o", "-H", "newc", "-R", "0:0", "--quiet"],
@@ -143,7 +157,6 @@ def _settings(etc: Path) -> None:
     (etc / "passwd").write_text(f"root:x:0:0::/:/bin/sh\n{USER}:x:1000:1000::/home:/bin/sh\n")
     (etc / "group").write_text(f"root:x:0:\n{USER}:x:1000:\n")
     (etc / "shadow").write_text(f"root:!:19000::::::\n{USER}:{hashed}:19000::::::\n")
-    (etc / "inittab").write_text(_INITTAB)
     (etc / "issue").write_text("Guest of the tests\n\n")
     (etc / "os-release").write_text(_OS_RELEASE)
     (etc / "fstab").write_text(_FSTAB)

@@ -16,7 +16,7 @@ from tests.hypervisor.guest import Guest
 from tests.hypervisor.programs import Child, free_port, need, wait_for
 
 VNC_PASSWORD = "secret12"
-_FIRST_PORT = 5900
+FIRST_PORT = 5900
 
 
 class Qmp:
@@ -63,6 +63,10 @@ class Qemu:
         self.authority = Authority(folder / "x509")
         self.port = self.password_port = self.tls_port = self.tls_password_port = 0
         self.start()
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
 
     def start(self) -> None:
         """Start, on the same ports as before where there was a before."""
@@ -112,19 +116,24 @@ class Qemu:
             *("-no-reboot", "-display", "none", "-name", "guest"),
             *("-qmp", f"unix:{control},server=on,wait=off"),
             *("-qmp", f"unix:{self.control_path},server=on,wait=off"),
+        ]
+        if self._paused:
+            command.append("-S")
+        return command + self._doors() + self._hardware()
+
+    def _doors(self) -> list[str]:
+        """Its VNC servers."""
+        return [
             *("-object", f"secret,id=pw,data={VNC_PASSWORD}"),
             *("-object", f"tls-creds-x509,id=tls,dir={self.folder / 'x509'},endpoint=server,"
               "verify-peer=off"),
-            *("-vnc", f"127.0.0.1:{self.port - _FIRST_PORT},id=plain"),
+            *("-vnc", f"127.0.0.1:{self.port - FIRST_PORT},id=plain"),
             *("-vnc", f"unix:{self.unix_path},id=unix"),
-            *("-vnc", f"127.0.0.1:{self.password_port - _FIRST_PORT},id=pw,password-secret=pw"),
-            *("-vnc", f"127.0.0.1:{self.tls_port - _FIRST_PORT},id=tls,tls-creds=tls"),
-            *("-vnc", f"127.0.0.1:{self.tls_password_port - _FIRST_PORT},id=tlspw,tls-creds=tls,"
+            *("-vnc", f"127.0.0.1:{self.password_port - FIRST_PORT},id=pw,password-secret=pw"),
+            *("-vnc", f"127.0.0.1:{self.tls_port - FIRST_PORT},id=tls,tls-creds=tls"),
+            *("-vnc", f"127.0.0.1:{self.tls_password_port - FIRST_PORT},id=tlspw,tls-creds=tls,"
               "password-secret=pw"),
         ]  # fmt: skip
-        if self._paused:
-            command.append("-S")
-        return command + self._hardware()
 
     def _hardware(self) -> list[str]:
         """What differs from guest to guest."""
