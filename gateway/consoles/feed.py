@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from gateway.consoles.meters import Meters
@@ -86,6 +87,15 @@ class Feed:
             self._frames, self._frames_since = 0, now
         return self._fps
 
+    def pause(self, now: float) -> float:
+        """In how many seconds to ask for what is next, though nothing happens until then.
+
+        Infinite where there is nothing to wait for but what the viewer says or is shown.
+        """
+        if not (self._fences and self._wants and self.behind):
+            return inf
+        return self._pace.pause(now) or inf
+
     def overdue(self, now: float) -> float:
         """For how many seconds the viewer has owed us an answer."""
         return self._pace.overdue(now)
@@ -136,17 +146,24 @@ class Feed:
         if self._probe_due:
             self._probe_due = False
             return self._fence(0, clock())
-        if not (self._requested or self._continuous):
+        if not self._wants:
             return b""
         return self._asides() or await self._update(clock)
 
+    @property
+    def _wants(self) -> bool:
+        return self._requested or self._continuous
+
     async def _update(self, clock: Callable[[], float]) -> bytes:
-        if self._fences and not self._pace.may_send():
+        now = clock()
+        if self._fences and self._pace.pause(now):
             return b""
         sent, profile, size = self._sent, self._profile, self._picture.size
+        if self._fences and self.behind and self._pace.wants_probe(now):
+            return self._fence(0, now)
         update = await self._picture.update_for(sent, profile, known_size=self._size)
         if self._sent != sent or self._profile != profile:
-            return await self._update(clock)  # the viewer asked for something else meanwhile
+            return b""  # the viewer asked for something else meanwhile, and that woke us
         if update is None:
             return b""
         self._sent = update.frame

@@ -1,33 +1,42 @@
 """How much may be on its way to a viewer: measured from fences, told the time.
 
-The window is what the link carries in one round trip plus 100 ms. So a far viewer with a good link
-is sent every frame without waiting for the one before, and a thin link holds little more than the
-frame that it is carrying: its viewer sees the newest picture rather than an old queue.
+A fence stands behind each update. Its echo says when the link was done with what is before it, so
+what it carries is known from one update, and when it will be done with the next is reckoned. What
+waits in the network beyond one round trip comes to 100 ms, the update that is about to go counted;
+where one alone takes longer, it goes just as the link falls idle. So a far viewer with a good link
+is sent every frame without waiting for the one before, and a thin link is never idle, yet carries
+the newest picture rather than an old queue.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 QUEUE_SECONDS: Final = 0.1  # what may wait in the network on top of one round trip
+MARGIN_SECONDS: Final = 0.02  # so early the next goes, that the link does not fall idle
+NOISE_SECONDS: Final = 0.05  # lateness up to this is a busy machine's, and says nothing of a link
+PRESSED_SECONDS: Final = 2.0  # for so long a link that was late counts as full
 FIRST_WINDOW: Final = 64 * 1024
-MIN_WINDOW: Final = 16 * 1024
+MIN_WINDOW: Final = 4 * 1024  # what is let through, whatever the link is thought to carry
 MAX_WINDOW: Final = 8 * 1024 * 1024
+MIN_SAMPLE: Final = 4 * 1024  # bytes; fewer are gone too soon for their time to be told
+MIN_BUSY: Final = 0.001
 MAX_FENCES: Final = 128  # unanswered ones
-BASE_SECONDS: Final = 10.0  # for so long the shortest round trip is believed
+BASE_SECONDS: Final = 20.0  # for so long the shortest round trip is believed
+DRAIN_SECONDS: Final = 10.0  # after so long it is measured on an idle link again
+MAX_BASE: Final = 1.0  # seconds; longer ones are queues, whatever they were measured on
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A fence behind some bytes, and how things stood when it was sent."""
+    """A fence behind so many bytes."""
 
     number: int
-    sent: int  # bytes sent in all, up to this fence
-    arrived: int  # bytes known to have arrived then
+    size: int
     at: float
-    full: bool  # the window was what held us back
 
 
 class Pace:
@@ -35,68 +44,132 @@ class Pace:
 
     def __init__(self) -> None:
         self.rtt: float | None = None  # seconds, the newest
-        self.window = FIRST_WINDOW
-        self._sent = 0
-        self._arrived = 0
+        self.rate = 0.0  # bytes per second that the link carries; 0 until that was measured
+        self.in_flight = 0  # bytes that were sent and not yet known to have arrived
         self._number = 0
-        self._rate = 0.0  # bytes per second
+        self._newest = 0  # bytes of the newest update
         self._marks: deque[_Mark] = deque()
-        self._base = [float("inf"), float("inf")]  # shortest round trip: this period's, the last's
+        self._base = [inf, inf]  # shortest round trip: this period's, the last's
         self._base_since = 0.0
+        self._drained_at = -inf  # when the round trip was last measured on an idle link
+        self._late = False  # whether the newest measured bytes came later than noise explains
+        self._late_at = -inf
+        self._echo_at = -inf
+        self._free_at = -inf  # when the link is reckoned to be done with all that was sent
+        self._burst = (0, 0.0)  # bytes without a pause between them, and how long they took
 
     @property
-    def in_flight(self) -> int:
-        """Bytes that were sent and not yet known to have arrived."""
-        return self._sent - self._arrived
+    def base(self) -> float | None:
+        """The round trip when nothing waits, in seconds; None until one was measured."""
+        base = min(self._base)
+        return None if base == inf else min(base, MAX_BASE)
 
     @property
     def waiting(self) -> int:
         """Unanswered fences."""
         return len(self._marks)
 
-    def may_send(self) -> bool:
-        """Whether the link has room for another update."""
-        return self.in_flight < self.window and len(self._marks) < MAX_FENCES
+    def pressed(self, now: float) -> bool:
+        """Whether the link is full, as far as is known: what was sent lately arrived late."""
+        return now - self._late_at <= PRESSED_SECONDS
+
+    def pause(self, now: float) -> float:
+        """In how many seconds the link has room for another update; inf if only an echo can say."""
+        if MAX_FENCES <= len(self._marks) or (self._marks and self._is_stale(now)):
+            return inf
+        if self.in_flight < MIN_WINDOW:
+            return 0.0
+        if not self.rate:
+            return 0.0 if self.in_flight < FIRST_WINDOW else inf
+        if self._window() <= self.in_flight:
+            return inf
+        wait = min(max(QUEUE_SECONDS - self._newest / self.rate, MARGIN_SECONDS), QUEUE_SECONDS)
+        return max(0.0, self._free_at - wait - now)
+
+    def wants_probe(self, now: float) -> bool:
+        """Whether an empty fence should go first: the link is idle and long was not measured so."""
+        return not self._marks and DRAIN_SECONDS < now - self._drained_at
 
     def sent(self, size: int, now: float) -> int:
         """Bytes went out and a fence behind them; returns the fence's number."""
-        self._sent += size
+        if size <= MIN_SAMPLE and not self.in_flight:
+            self._drained_at = now
+        if size:
+            self._newest = size
+        self.in_flight += size
         self._number = (self._number + 1) & 0xFFFFFFFF
-        full = self.window <= self.in_flight
-        self._marks.append(_Mark(self._number, self._sent, self._arrived, now, full))
+        mark = _Mark(self._number, size, now)
+        self._marks.append(mark)
+        self._free_at = self._done(mark, self._free_at)
         return self._number
 
     def echoed(self, number: int, now: float) -> bool:
         """A fence came back, and with it all before it. False if we never sent that one."""
         if not any(mark.number == number for mark in self._marks):
             return False
-        mark = self._marks.popleft()
+        first = mark = self._marks.popleft()
+        size = mark.size
         while mark.number != number:
             mark = self._marks.popleft()
-        self._arrived = mark.sent
-        self._measured(mark, max(now - mark.at, 1e-6), now)
+            size += mark.size
+        self.in_flight -= size
+        self._measure(size, first.at, now)
+        self._settle(mark, now)
         return True
 
     def overdue(self, now: float) -> float:
         """For how many seconds the oldest fence has been unanswered; 0 if none is."""
         return now - self._marks[0].at if self._marks else 0.0
 
-    def _measured(self, mark: _Mark, rtt: float, now: float) -> None:
-        self.rtt = rtt
+    def _window(self) -> float:
+        """What may be unanswered at most, should the echoes fail to come."""
+        # All but the last byte of the oldest update may have arrived.
+        oldest = self._marks[0].size
+        return min(self.rate * ((self.base or 0.0) + QUEUE_SECONDS) + oldest, MAX_WINDOW)
+
+    def _is_stale(self, now: float) -> bool:
+        # On a link that is never idle the shortest round trip creeps up by what always waits.
+        return (self._late or self.pressed(now)) and DRAIN_SECONDS < now - self._drained_at
+
+    def _done(self, mark: _Mark, free_at: float) -> float:
+        """When a link that is busy until `free_at` is done with what is before `mark`."""
+        return max(free_at, mark.at) + (mark.size / self.rate if self.rate else 0.0)
+
+    def _measure(self, size: int, sent_at: float, now: float) -> None:
+        """The link was done with so many bytes, of which the first went out at `sent_at`."""
+        base = self.base or 0.0
+        began = max(sent_at + base, self._echo_at)
+        if now < began:
+            self._burst = (0, 0.0)  # the round trip was shorter than we thought: it tells no rate
+            return
+        before, busy = self._burst if sent_at + base < self._echo_at else (0, 0.0)
+        self._burst = before + size, busy + now - began
+        if self._burst[0] < MIN_SAMPLE:
+            return
+        rate = self._burst[0] / max(self._burst[1], MIN_BUSY)
+        self._burst = (0, 0.0)
+        late = now - sent_at - base
+        self._late = NOISE_SECONDS < late
+        if self._late and self.base is not None:
+            self._late_at = now
+        if self.rate < rate:
+            # Echoes that were held up come all at once: what they say is believed by and by.
+            self.rate = min(rate, 2 * self.rate) if self.rate else rate
+        elif self._late:
+            # The later, the surer. A quiet screen does not make a link look thin.
+            self.rate += (rate - self.rate) * min(1.0, late / (2 * QUEUE_SECONDS))
+
+    def _settle(self, mark: _Mark, now: float) -> None:
+        self.rtt = max(now - mark.at, 1e-6)
         if BASE_SECONDS < now - self._base_since:
-            self._base, self._base_since = [float("inf"), self._base[0]], now
-        self._base[0] = min(self._base[0], rtt)
-        rate = (self._arrived - mark.arrived) / rtt
-        spare = QUEUE_SECONDS
-        if self._rate < rate:
-            self._rate = rate
-            # Still finding out what the link carries: at least double, however far it is.
-            spare = max(spare, min(self._base))
-        elif mark.full:
-            # Only a full window says that the link cannot carry more; a quiet screen does not.
-            self._rate += (rate - self._rate) / 4
-        room = self._rate * (min(self._base) + spare)
-        self.window = int(min(max(room, MIN_WINDOW), MAX_WINDOW))
+            self._base, self._base_since = [inf, self._base[0]], now
+        self._base[0] = min(self._base[0], self.rtt)
+        self._echo_at = now
+        # An echo is the truth: the link was done with this one a round trip ago.
+        free_at = now - min(*self._base, MAX_BASE)
+        for each in self._marks:
+            free_at = self._done(each, free_at)
+        self._free_at = free_at
 
 
 class Allowance:

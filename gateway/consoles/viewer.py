@@ -9,6 +9,7 @@ frame that it was last sent, and at most `MAX_REPLIES` bytes of answers.
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import Final
 
 import structlog
@@ -186,8 +187,7 @@ class Viewer:
             await self._admit()
             await self._greet()
             while True:
-                await self._wake.wait()
-                self._wake.clear()
+                await self._woken()
                 while self.end is None and (data := await self._next()):
                     await self._write(data)
                     await self._point()
@@ -204,6 +204,17 @@ class Viewer:
             await self._wake.wait()
         self._connection = ServerConnection(*self.feed.greeted(), self._picture.name)
         await self._write(self._connection.data_to_send())
+
+    async def _woken(self) -> None:
+        """Something happened, or the link should have room by now."""
+        now, timer = self._now(), None
+        pause = self.feed.pause(now)
+        if pause < inf:
+            timer = asyncio.get_running_loop().call_at(now + pause, self._wake.set)
+        await self._wake.wait()
+        self._wake.clear()
+        if timer is not None:
+            timer.cancel()
 
     async def _next(self) -> bytes:
         """What to send now: answers first, then the newest picture."""
