@@ -13,6 +13,7 @@ from typing import Final
 from gateway.consoles.meters import Meters
 from gateway.consoles.pacing import Pace
 from gateway.consoles.picture import Picture
+from gateway.consoles.quality import LinkQuality, pinned
 from gateway.rfb.messages import (
     EncodingsChanged,
     acknowledgements,
@@ -50,7 +51,8 @@ class Feed:
         self._pace = Pace()
         self._encodings: frozenset[int] = frozenset()
         self._pixel_format = RGBX
-        self._profile = Profile()
+        self._profile = Profile()  # as the viewer would have it
+        self._link = LinkQuality()
         self._sent = 0
         self._size = picture.size  # what the viewer believes
         self._requested = False
@@ -158,11 +160,11 @@ class Feed:
         now = clock()
         if self._fences and self._pace.pause(now):
             return b""
-        sent, profile, size = self._sent, self._profile, self._picture.size
+        sent, offered, size = self._sent, self._profile, self._picture.size
         if self._fences and self.behind and self._pace.wants_probe(now):
             return self._fence(0, now)
-        update = await self._picture.update_for(sent, profile, known_size=self._size)
-        if self._sent != sent or self._profile != profile:
+        update = await self._picture.update_for(sent, self._painted(now), known_size=self._size)
+        if self._sent != sent or self._profile != offered:
             return b""  # the viewer asked for something else meanwhile, and that woke us
         if update is None:
             return b""
@@ -201,6 +203,17 @@ class Feed:
 
     def _choose(self) -> None:
         profile = Profile.for_viewer(self._encodings, self._pixel_format)
-        if profile != self._profile:
+        if not profile.continues(self._profile):
             # Whatever it was sent, it may not look as this profile would have it.
-            self._profile, self._sent = profile, 0
+            self._sent = 0
+        self._profile = profile
+
+    def _painted(self, now: float) -> Profile:
+        """How to encode for it now."""
+        offered, pace = self._profile.jpeg_quality, self._pace
+        if offered is None:
+            return self._profile
+        quality = pinned(offered) or self._link.judged(
+            pace.rate, pace.base or 0.0, pressed=pace.pressed(now), now=now
+        )
+        return self._profile.at_level(quality.value)

@@ -39,6 +39,20 @@ class Profile:
             resize=next((e for e in _RESIZES if e in encodings), None),
         )
 
+    def at_level(self, jpeg_quality: int) -> Profile:
+        """The same with photos painted at another JPEG level."""
+        return replace(self, jpeg_quality=jpeg_quality)
+
+    def continues(self, before: Profile) -> bool:
+        """Whether what was sent as `before` may stay where it is.
+
+        It may if only photos are painted otherwise from now on: what is not exact of them is sent
+        without loss when it stands still. Whoever wants no loss any more is not told of that.
+        """
+        if self.jpeg_quality is None and before.jpeg_quality is not None:
+            return False
+        return replace(before, jpeg_quality=self.jpeg_quality) == self
+
     @property
     def painting(self) -> Profile:
         """The part that decides how pixels are encoded."""
