@@ -10,6 +10,7 @@ import { Panels } from "./panels.js";
 import { People } from "./people.js";
 import { Pointer } from "./pointer.js";
 import { tellPresence } from "./presence.js";
+import { wireQuality } from "./quality.js";
 import { Recoveries } from "./recoveries.js";
 import { Screen } from "./screen.js";
 import { wireSharing } from "./share.js";
@@ -45,6 +46,7 @@ class ConsolePage {
     this.#stage.addEventListener("act", ({ detail }) => this.#act(detail.act));
     document.getElementById("enter")?.addEventListener("click", () => this.#enter());
     wireBar(this.#screen, facts, (text) => this.#say(text));
+    wireQuality(this.#screen);
     wireTyping(this.#screen);
     wireSharing(facts.consent);
     if (isOperator) tellPresence(document.getElementById("screen"), base);

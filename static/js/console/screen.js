@@ -14,7 +14,6 @@ import { isLeaveChord } from "./keys.js";
 initLogging("warn");
 
 const FRAMEBUFFER_UPDATE = 0; // RFC 6143 §7.6.1: the message's first byte
-const QUALITY = 8;
 const COMPRESSION = 2;
 
 export class Screen extends EventTarget {
@@ -23,6 +22,7 @@ export class Screen extends EventTarget {
   #socket = null;
   #mayType = false;
   #fit = true;
+  #quality = 6;
   #framed = false;
   #held = null; // a copy of the last frame, while there is no connection
 
@@ -53,7 +53,7 @@ export class Screen extends EventTarget {
     const rfb = new RFB(this.#target, socket, { shared: true });
     rfb.viewOnly = !this.#mayType;
     rfb.scaleViewport = this.#fit;
-    rfb.qualityLevel = QUALITY;
+    rfb.qualityLevel = this.#quality;
     rfb.compressionLevel = COMPRESSION;
     rfb.background = "transparent";
     rfb.addEventListener("connect", () => this.#say("open"));
@@ -94,6 +94,12 @@ export class Screen extends EventTarget {
 
   get fit() {
     return this.#fit;
+  }
+
+  /** The JPEG level that the gateway is asked for; see docs/operating.md for what it makes of it. */
+  set quality(level) {
+    this.#quality = level;
+    if (this.#rfb) this.#rfb.qualityLevel = level;
   }
 
   enter() {
