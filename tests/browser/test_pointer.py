@@ -91,7 +91,15 @@ async def test_a_watcher_sees_where_the_operator_points(tmp_path: Path, meet: Me
         await tenant.page.set_viewport_size(PHONE)
         await until_pointed_at(tenant, 120, 60)
         await tenant.shoot_all("console-tenant-pointer")
-        await until_pointed_at(tenant, 120, 60)
+
+        # Also where it is shown at its own size, scrolled.
+        await point_at(operator, 130, 60)
+        await tenant.page.click("#fit")
+        await tenant.page.set_viewport_size({"width": 300, "height": 600})
+        await until_pointed_at(tenant, 130, 60)
+        await tenant.page.evaluate("document.querySelector('#screen > div').scrollTo(20, 0)")
+        assert (await canvas_box(tenant))["x"] < 0
+        await until_pointed_at(tenant, 130, 60)
 
         # A watcher's own pointer moves nothing, for themselves or in the VM.
         talk = await server.connected()
