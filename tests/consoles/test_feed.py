@@ -15,12 +15,13 @@ from gateway.rfb.messages import EncodingsChanged
 from gateway.rfb.operations import Write
 from gateway.rfb.profile import Profile
 from gateway.rfb.screen import Update
-from gateway.rfb.wire import Encoding, FenceFlags, Rect
+from gateway.rfb.wire import Encoding, FenceFlags, PixelFormat, Rect
 from tests.doubles.simple_viewer import SimpleViewer
 
 WIDTH, HEIGHT = 256, 192
 PHOTO, CORNER = Rect(0, 0, 128, 128), Rect(192, 128, 64, 64)
 FENCE = 248
+RGB565 = PixelFormat(16, 16, True, True, 31, 63, 31, 11, 5, 0)
 
 
 class Watched(Picture):
@@ -150,6 +151,14 @@ async def test_who_wants_no_loss_any_more_is_sent_everything_again() -> None:
     stage.offer()
     await stage.take()
     assert stage.exact
+
+
+async def test_who_reads_other_pixels_is_sent_everything_again() -> None:
+    stage = Stage()
+    await stage.take()
+    stage.feed.format_changed(RGB565)
+    update = await stage.feed.next(lambda: stage.now)
+    assert 2 * WIDTH * HEIGHT <= len(update)
 
 
 async def test_who_allows_loss_from_now_on_keeps_what_is_exact() -> None:

@@ -197,14 +197,48 @@ def test_a_quiet_screen_does_not_make_a_link_look_thin() -> None:
     story.watch(fps=60, sizes=repeat(50_000), seconds=3)
     wide = story.pace.rate
     story.link.late = cycle([0.0, 0.004, 0.2, 0.001])
-    assert story.watch(fps=5, sizes=repeat(30), seconds=10).fps == pytest.approx(5, rel=0.1)
+    for size in (30, 1000):
+        assert story.watch(fps=5, sizes=repeat(size), seconds=10).fps == pytest.approx(5, rel=0.1)
+        assert wide * 0.9 <= story.pace.rate
+
+
+def test_a_busy_machine_does_not_make_a_link_look_thin() -> None:
+    story = Story(Pace(), Link(80 * MBIT, 0.02))
+    story.watch(fps=60, sizes=repeat(50_000), seconds=3)
+    wide = story.pace.rate
+    story.link.late = cycle([0.0, 0.03, 0.01, 0.04])
+    story.watch(fps=20, sizes=repeat(8000), seconds=10)
     assert wide * 0.9 <= story.pace.rate
 
 
-def test_the_round_trip_of_a_link_that_is_never_idle_does_not_creep_up() -> None:
+def test_echoes_that_come_all_at_once_are_believed_by_and_by() -> None:
     pace = Pace()
-    Story(pace, Link(1 * MBIT, 0.05)).watch(fps=60, sizes=repeat(100_000), seconds=200)
-    assert pace.base == pytest.approx(0.05, abs=0.005)
+    for number in range(1, 4):
+        pace.sent(10_000, 0.0)
+        assert pace.echoed(number, 0.1) is True
+    assert pace.rate <= 4 * 10_000 / 0.1
+
+
+def test_a_little_is_let_through_whatever_the_link_is_thought_to_carry() -> None:
+    pace = Pace()
+    assert pace.echoed(pace.sent(5000, 0.0), 1.0)  # 5 kB/s
+    pace.sent(300, 2.0)
+    assert pace.pause(2.0) == 0.0
+    pace.sent(5000, 2.0)
+    assert 0.9 <= pace.pause(2.0)
+
+
+@pytest.mark.parametrize(
+    ("mbit", "delay", "sizes"),
+    [(1, 0.05, (100_000,)), (1, 0.4, (250_000, 90_000)), (2, 0.25, (20_000, 5000))],
+)
+def test_the_round_trip_of_a_link_that_is_never_idle_does_not_creep_up(
+    mbit: int, delay: float, sizes: tuple[int, ...]
+) -> None:
+    story = Story(Pace(), Link(mbit * MBIT, delay))
+    watched = story.watch(fps=60, sizes=cycle(sizes), seconds=200)
+    assert story.pace.base == pytest.approx(delay, abs=0.005)
+    assert max(watched.queues) <= 0.1
 
 
 def test_echoes_that_fail_to_come_stop_what_is_sent() -> None:
