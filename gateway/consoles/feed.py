@@ -189,10 +189,10 @@ class Feed:
         if screen.cursor_version != self._cursor_version:
             self._cursor_version = screen.cursor_version
             shape = pointer_shape_rect(screen.cursor, self._encodings, self._pixel_format)
-            said += framebuffer_update(1, shape) if shape else b""
+            said += self._aside(shape) if shape else b""
         if picture.led != self._led and Encoding.QEMU_LED_STATE in self._encodings:
             self._led = picture.led
-            said += framebuffer_update(1, led_state_rect(self._led or 0))
+            said += self._aside(led_state_rect(self._led or 0))
         if picture.bells != self._bells:
             self._bells = picture.bells
             said += bell()
@@ -200,6 +200,10 @@ class Feed:
             self._clipboards = picture.clipboards
             said += server_cut_text(picture.clipboard) if self._takes_clipboard() else b""
         return said
+
+    def _aside(self, rect: bytes) -> bytes:
+        self._meters.tally.encoded(rect)
+        return framebuffer_update(1, rect)
 
     def _choose(self) -> None:
         profile = Profile.for_viewer(self._encodings, self._pixel_format)

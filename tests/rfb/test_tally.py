@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.rfb.encodings.copyrect_encoder import copy_rect
 from gateway.rfb.encodings.raw_encoder import raw_rect
+from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.messages import desktop_size_rect, pointer_shape_rect
-from gateway.rfb.operations import Copy, Operation, Write
-from gateway.rfb.painting import Painting
-from gateway.rfb.profile import Profile
+from gateway.rfb.operations import Copy
+from gateway.rfb.screen import Profile, Screen
 from gateway.rfb.tally import Kind, Tally, kind_of
 from gateway.rfb.wire import RGBX, Cursor, Encoding, Rect
 
@@ -31,22 +32,26 @@ def noise() -> npt.NDArray[np.uint32]:
     return np.random.default_rng(1).integers(0, 1 << 24, (SIZE, SIZE), dtype=np.uint32)
 
 
-def first_kind(operation: Operation, pixels: npt.NDArray[np.uint32], *encodings: int) -> Kind:
+def first_kind(pixels: npt.NDArray[np.uint32], *encodings: int) -> Kind:
     """Of what a viewer with these encodings is sent."""
-    profile = Profile.for_viewer(frozenset(encodings), RGBX)
-    return kind_of(Painting([operation], pixels, profile, 1).encoded().rects)
+    framebuffer = Framebuffer(SIZE, SIZE)
+    framebuffer.pixels[:] = pixels.view(np.uint8).reshape(SIZE, SIZE, 4)
+    update = Screen(framebuffer).update_for(0, Profile.for_viewer(frozenset(encodings)))
+    assert update is not None
+    # RFC 6143 §7.6.1: type, padding and the number of rects stand before the first.
+    return kind_of(update.payload[4:])
 
 
 def test_what_our_encoders_make_is_told_apart() -> None:
-    whole, tight, copyrect = Write(Rect(0, 0, SIZE, SIZE)), Encoding.TIGHT, Encoding.COPYRECT
-    assert first_kind(whole, coloured(1), tight) is Kind.FILL
-    assert first_kind(whole, coloured(2), tight) is Kind.MONO
-    assert first_kind(whole, coloured(3), tight) is Kind.INDEXED
-    assert first_kind(whole, coloured(16), tight) is Kind.INDEXED
-    assert first_kind(whole, noise(), tight) is Kind.DEFLATE
-    assert first_kind(whole, noise(), tight, Encoding.QUALITY_0 + 6) is Kind.JPEG
-    assert first_kind(whole, noise()) is Kind.RAW
-    assert first_kind(Copy(Rect(0, 0, 8, 8), 4, 4), noise(), tight, copyrect) is Kind.COPYRECT
+    tight = Encoding.TIGHT
+    assert first_kind(coloured(1), tight) is Kind.FILL
+    assert first_kind(coloured(2), tight) is Kind.MONO
+    assert first_kind(coloured(3), tight) is Kind.INDEXED
+    assert first_kind(coloured(16), tight) is Kind.INDEXED
+    assert first_kind(noise(), tight) is Kind.DEFLATE
+    assert first_kind(noise(), tight, Encoding.QUALITY_0 + 6) is Kind.JPEG
+    assert first_kind(noise()) is Kind.RAW
+    assert kind_of(copy_rect(Copy(Rect(0, 0, 8, 8), 4, 4))) is Kind.COPYRECT
 
 
 def test_what_paints_nothing_is_told_apart() -> None:
