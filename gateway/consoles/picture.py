@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from gateway.consoles.meters import Meters
 from gateway.rfb.events import (
     Bell,
     CursorChanged,
@@ -19,13 +20,13 @@ from gateway.rfb.events import (
     StartTls,
 )
 from gateway.rfb.framebuffer import Framebuffer
-from gateway.rfb.operations import Write
 from gateway.rfb.screen import Profile, Screen, Update
 from gateway.rfb.wire import Cursor
 
 # Encoding more pixels than this takes milliseconds: a thread does it, and keys do not wait.
 BIG_AREA: Final = 128 * 1024
-FEW_FRAMES: Final = 8
+# Viewers wait for so many seconds while an update is painted; then they are shown half of it.
+PATIENCE: Final = 0.15
 
 
 class Picture:
@@ -34,7 +35,8 @@ class Picture:
     It outlives upstreams: while there is none, it is the last one's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meters: Meters | None = None) -> None:
+        self._meters = meters or Meters()
         self.screen: Screen | None = None
         self.name = ""
         self.led: int | None = None
@@ -42,7 +44,8 @@ class Picture:
         self.clipboard = ""
         self.clipboards = 0  # how many there were
         self._incoming: Framebuffer | None = None
-        self._big_frame = 0  # the newest one that is much to encode
+        self._says_scrolls: Callable[[], bool] = bool
+        self._torn_since: float | None = None  # since when somebody has waited for a frame's end
         self._encoding = asyncio.Lock()
         self._watchers: set[Callable[[], None]] = set()
 
@@ -59,11 +62,28 @@ class Picture:
         """Call it no more."""
         self._watchers.discard(changed)
 
-    def follow(self, framebuffer: Framebuffer, name: str, cursor: Cursor | None) -> None:
-        """Another upstream paints from now on; the old picture stays until its first frame."""
+    def follow(
+        self,
+        framebuffer: Framebuffer,
+        name: str,
+        cursor: Cursor | None,
+        *,
+        says_scrolls: Callable[[], bool] = bool,
+    ) -> None:
+        """Another upstream paints from now on; the old picture stays until its first frame.
+
+        `says_scrolls`: whether it says where its screen only moved.
+        """
         self._incoming, self.name, self.led = framebuffer, name, None
+        self._says_scrolls = says_scrolls
         if self.screen is not None:
             self.screen.cursor_changed(cursor)
+
+    def lost(self) -> None:
+        """Nobody paints any more: what is there is shown, however much of a frame that is."""
+        if self.screen is not None:
+            self.screen.framebuffer.whole = True
+            self._tell()
 
     def happened(self, events: Sequence[Event], now: float) -> bool:
         """Take over what the upstream did; whether a frame was among it."""
@@ -81,44 +101,55 @@ class Picture:
 
     def refine(self, now: float) -> None:
         """Owe without loss what has been still for a while."""
-        if self.screen is not None and (frame := self.screen.refine(now)) is not None:
-            self._big_frame = frame
+        if self.screen is not None and self.screen.refine(now) is not None:
             self._tell()
 
     async def update_for(
         self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None
     ) -> Update | None:
-        """What a viewer is owed; see `Screen.update_for`."""
+        """What a viewer is owed; see `Screen.owed`. Nothing while a frame is being painted."""
         screen = self.screen
         assert screen is not None, "viewers begin when there is a screen"
-        if self._big_frame <= sent and screen.frame - sent <= FEW_FRAMES:
-            return screen.update_for(sent, profile, known_size=known_size)
+        if self._must_wait(screen):
+            return None
+        owed = screen.owed(sent, profile, known_size=known_size)
+        if owed is None:
+            return None
+        if owed.work <= BIG_AREA:
+            return self._meters.timed(owed.encoded)
         # One at a time: what one viewer has had encoded, the next finds ready.
         async with self._encoding:
-            owed = screen.owed(sent, profile, known_size=known_size)
-            return await asyncio.to_thread(owed.encoded) if owed else None
+            if not owed.work:
+                return owed.encoded()
+            return await asyncio.to_thread(self._meters.timed, owed.encoded)
+
+    def _must_wait(self, screen: Screen) -> bool:
+        """Whether the frame's end is worth waiting for; whoever waits is told of it."""
+        if screen.whole:
+            self._torn_since = None
+            return False
+        loop = asyncio.get_running_loop()
+        if self._torn_since is None:
+            self._torn_since = loop.time()
+            loop.call_later(PATIENCE, self._tell)
+        return loop.time() < self._torn_since + PATIENCE
 
     def _painted(self, frame: FrameReceived, now: float) -> None:
         if self.screen is None:
             assert self._incoming is not None, "frames come from an upstream that we follow"
-            self.screen, self._incoming = Screen(self._incoming), None
-            self._big_frame = self.screen.frame
+            self.screen, self._incoming = Screen(self._incoming, self._meters.tally), None
         elif self._incoming is not None:
             self.screen.framebuffer, self._incoming = self._incoming, None
-            self._big_frame = self.screen.resized(now)
+            self.screen.resized(now)
         else:
-            number = self.screen.painted(frame.operations, now)
-            # A Copy is sent as one: there is nothing to encode.
-            if BIG_AREA < sum(
-                each.rect.area for each in frame.operations if isinstance(each, Write)
-            ):
-                self._big_frame = number
+            find_scrolls = not self._says_scrolls()
+            self.screen.painted(frame.operations, now, find_scrolls=find_scrolls)
 
     def _noted(self, event: Event, now: float) -> None:
         match event:
             case Resized():
                 if self.screen is not None and self._incoming is None:
-                    self._big_frame = self.screen.resized(now)
+                    self.screen.resized(now)
             case CursorChanged(cursor):
                 if self.screen is not None:
                     self.screen.cursor_changed(cursor)

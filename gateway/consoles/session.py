@@ -87,7 +87,7 @@ class ConsoleSession:
         self._meters = meters or Meters()
         self._after = after
         self._now = asyncio.get_running_loop().time
-        self._picture = Picture()
+        self._picture = Picture(self._meters)
         self._thumbnails = Thumbnails(self._picture)
         self._arbiter = Arbiter()
         self._pointer = SharedPointer()
@@ -268,7 +268,12 @@ class ConsoleSession:
 
     def opened(self, connection: ClientConnection) -> None:
         """An upstream is there; input may go to it."""
-        self._picture.follow(connection.framebuffer, connection.name, connection.cursor)
+        self._picture.follow(
+            connection.framebuffer,
+            connection.name,
+            connection.cursor,
+            says_scrolls=lambda: connection.says_scrolls,
+        )
         self._tell(self._arbiter.restored())
 
     def happened(self, events: Sequence[Event]) -> bool:
@@ -284,6 +289,7 @@ class ConsoleSession:
     def lost(self) -> None:
         """The upstream is gone: what is typed now is dropped."""
         self._arbiter.lost()
+        self._picture.lost()
         self._pointer.forget()
 
     # Tasks

@@ -25,7 +25,7 @@ DEFAULT_ENCODINGS: Final[Sequence[int]] = (
     Encoding.ZLIB,
     Encoding.HEXTILE,
     Encoding.RAW,
-    Encoding.COMPRESS_0 + 1,
+    Encoding.COMPRESS_0,
     Encoding.CURSOR,
     Encoding.DESKTOP_SIZE,
     Encoding.EXTENDED_DESKTOP_SIZE,
@@ -98,8 +98,16 @@ class ClientConnection:
         """Whether the server takes scancodes beside keysyms."""
         return self._updates is not None and self._updates.extended_keys
 
+    @property
+    def says_scrolls(self) -> bool:
+        """Whether the server says where its screen only moved: it does, or it is of that kind."""
+        # Those who know continuous updates (TigerVNC) say CopyRect where they can.
+        return self.continuous_updates or (self._updates is not None and self._updates.copied)
+
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
-        """Parse as far as the bytes reach, or until that took long; return what happened.
+        """Parse as far as the bytes reach, to a frame's end, or until that took long.
+
+        Returns what happened; a frame is its last event, if there is one.
 
         Raises: RfbError for anything malformed or out of bounds, UpstreamRefused where the server
         turns us away. After an error the connection is of no more use.

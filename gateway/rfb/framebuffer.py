@@ -22,6 +22,7 @@ class Framebuffer:
         """Raises: RfbError where the size is beyond the bounds."""
         check_size(width, height)
         self.pixels: Pixels = np.zeros((height, width, 4), np.uint8)
+        self.whole = True  # no update is being painted just now
 
     @property
     def width(self) -> int:
@@ -47,7 +48,16 @@ class Framebuffer:
     def copy(self, rect: Rect, source_x: int, source_y: int) -> None:
         """Copy to `rect` the equal rect at the source; the two may overlap (RFC 6143 §7.7.2)."""
         source = self.view(Rect(source_x, source_y, rect.width, rect.height))
-        self.view(rect)[:] = source.copy()
+        into = self.view(rect)
+        if rect.x == source_x == 0 and rect.width == self.width:
+            # Whole rows lie side by side: moved in one go, whichever way they overlap.
+            memory, row = self.pixels.data.cast("B"), 4 * self.width
+            start, end = row * source_y, row * (source_y + rect.height)
+            memory[row * rect.y : row * rect.bottom] = memory[start:end]
+        elif rect.y == source_y or rect.height <= abs(rect.y - source_y):
+            into[:] = source.copy() if rect.y == source_y else source
+        else:
+            _move_rows(source, into, rect.y - source_y)
 
     def resize(self, width: int, height: int) -> None:
         """Take a new size; what both sizes share keeps its pixels, the rest is black."""
@@ -72,6 +82,14 @@ class Framebuffer:
         for band in _bands(self.pixels):
             self.pixels[band] = 0
             yield self.pixels[band].size // 4
+
+
+def _move_rows(source: Pixels, into: Pixels, down: int) -> None:
+    """Copy between areas that overlap, in bands that do not, from the end that is left first."""
+    rows, step = len(source), abs(down)
+    tops = range(0, rows, step)
+    for top in tops if down < 0 else reversed(tops):
+        into[top : top + step] = source[top : top + step]
 
 
 def _bands(pixels: Pixels) -> Iterator[slice]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.rfb.encodings.words import Words
 from gateway.rfb.operations import Operation, Write
 from gateway.rfb.painting import Painting
 from gateway.rfb.profile import Profile
+from gateway.rfb.tally import Tally
 
 __all__ = ["MAX_BYTES", "MAX_FRAMES", "Frame", "History"]
 
@@ -37,13 +38,20 @@ class Frame:
             if isinstance(each, Write) or not profile.copyrect
         )
 
-    def painting(self, pixels: Words, profile: Profile) -> Painting:
+    def painting(self, pixels: Words, profile: Profile, tally: Tally) -> Painting:
         """The painting for `profile`; the first is taken down from `pixels`, this frame's own."""
         painting = self.paintings.get(profile)
         if painting is None:
-            painting = Painting(self.operations, pixels, profile, self.number)
+            painting = Painting(self.operations, pixels, profile, self.number, tally)
             self.paintings[profile] = painting
         return painting
+
+    def forget_contents(self) -> None:
+        """It is not the newest any more."""
+        self.operations = tuple(
+            replace(each, content=None) if isinstance(each, Write) and each.content else each
+            for each in self.operations
+        )
 
     def concerns(self, profile: Profile) -> bool:
         """Whether the frame says anything to viewers with `profile`."""
@@ -64,6 +72,9 @@ class History:
 
     def add(self, frame: Frame) -> None:
         """Keep one more frame, and forget the oldest where there are too many or too much."""
+        if self._frames:
+            # Its paintings hold what they need; nobody makes another one.
+            self._frames[-1].forget_contents()
         self._frames.append(frame)
         while MAX_FRAMES < len(self._frames) or MAX_BYTES < self._size():
             self._frames.popleft()

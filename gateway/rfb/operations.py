@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.wire import Rect
 
 __all__ = ["Copy", "Operation", "Write"]
@@ -13,11 +14,13 @@ __all__ = ["Copy", "Operation", "Write"]
 class Write:
     """New pixels were painted in `rect`.
 
-    `lossless` says that they are to be sent exactly, however photo-like they look.
+    `lossless` says that they are to be sent exactly, however photo-like they look. `content` is the
+    same pixels as the upstream said them, where these words can be said again.
     """
 
     rect: Rect
     lossless: bool = False
+    content: TightContent | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Owed:
         self._paintings = paintings
         self._update: Update | None = None
 
+    @property
+    def work(self) -> int:
+        """How many pixels have yet to be looked at."""
+        return 0 if self._update is not None else sum(each.work for each in self._paintings)
+
     def encoded(self) -> Update:
         """The update; who asks again is given the same."""
         update = self._update

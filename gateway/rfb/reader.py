@@ -21,6 +21,10 @@ Reading: TypeAlias = Generator[int, memoryview, T]
 # side, made once by measuring. This much is a pause that nobody notices.
 WORK_AT_ONCE: Final = 20_000_000
 
+# What a parser says instead of work where its owner is to look at what there is, before any more is
+# parsed.
+LOOK: Final = -(1 << 62)
+
 
 class Reader:
     """Runs one parser over whatever pieces the network hands over.
@@ -67,9 +71,10 @@ class Reader:
         try:
             while at + need <= end:
                 if need < 0:
-                    left += need
+                    stop = at < end if need == LOOK else left + need <= 0
+                    left += 0 if need == LOOK else need
                     need = 0  # what resumes the parser is nothing
-                    if left <= 0:
+                    if stop:
                         self.paused = True
                         break
                 start, at = at, at + need

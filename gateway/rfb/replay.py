@@ -1,103 +1,104 @@
-"""A frame's operations, applied to the viewers' picture so that they replay exactly.
+"""A frame's operations, so that whoever replays them on the frame before ends with the same pixels.
 
-The upstream's framebuffer shows only how the frame ended, or even how a later one begins. So an
-operation may not mean what it says: the pixels that a Copy read may have been painted over since,
-and a Write may have been followed by another. Nothing is derived from the order: each operation is
-done again on the viewers' picture with the pixels that are there now, and what a Copy left
-different is written at the end. What was done is then exactly what a viewer in step will do.
+Viewers are sent a frame when it is whole: each Write bears the pixels that stand there at the
+frame's end. So an operation may not mean what it said. A Copy reads the right pixels unless some of
+them were written before it in this frame, and painted over by it or later; such a Copy is said as a
+Write. It is judged by the rects alone: no pixel is looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from gateway.rfb.damage import changed_rects, grid_size, tile_rects, tiles_of
-from gateway.rfb.encodings.words import USED, Words
+from gateway.rfb.damage import grid_size, tile_rects, tiles_of
 from gateway.rfb.operations import Copy, Operation, Write
-from gateway.rfb.scroll import find_scroll
 from gateway.rfb.wire import Rect
 
-__all__ = ["replayed"]
+__all__ = ["replayable"]
 
 # More than this in one frame is said in whole tiles: the viewers' work and ours stay bounded.
-_MAX_ASKED: Final = 4096
-_MAX_DONE: Final = 256
+_MAX_OPERATIONS: Final = 256
+_MAX_COPIES: Final = 32
 _MAX_SCREENS: Final = 4
+# Smaller rects are worth less than their headers: they are joined, and their pixels looked at.
+_SMALL_AREA: Final = 2048
+
+_Matrix: TypeAlias = npt.NDArray[np.bool_]
 
 
-def replayed(operations: Sequence[Operation], shown: Words, upstream: Words) -> list[Operation]:
-    """Bring `shown` up to `upstream` where `operations` point; what was done to it, in order.
+def replayable(
+    operations: Iterable[Operation], width: int, height: int, *, copies: bool = True
+) -> list[Operation]:
+    """What was done to a `width` x `height` framebuffer, as it can be done again, in order.
 
-    Afterwards the two are equal in every rect that `operations` name. Writes bear the pixels that
-    `shown` has at the end, and say less than was asked where nothing changed.
+    With `copies` false, nothing that viewers hold may be copied: there are only Writes.
     """
-    if _too_much(operations, _MAX_ASKED, shown):
-        operations = _tiled(operations, shown)
-    scroll = _scroll(operations, shown, upstream)
+    joined = list(_joined(_clipped(operations, width, height, copies=copies)))
+    if _too_much(joined, width * height):
+        return _tiled(joined, width, height)
+    if len(joined) <= 1:
+        return joined
+    return _exact(joined)
+
+
+def _clipped(
+    operations: Iterable[Operation], width: int, height: int, *, copies: bool
+) -> Iterator[Operation]:
+    """Nothing reaches outside: the framebuffer may have changed its size since."""
+    for each in operations:
+        rect = each.rect
+        if rect.inside(width, height):
+            inside = isinstance(each, Write) or (copies and each.source.inside(width, height))
+            yield each if inside else Write(rect)
+            continue
+        right, bottom = min(rect.right, width), min(rect.bottom, height)
+        if rect.x < right and rect.y < bottom:
+            cut = Rect(rect.x, rect.y, right - rect.x, bottom - rect.y)
+            yield Write(cut, isinstance(each, Write) and each.lossless)
+
+
+def _exact(operations: list[Operation]) -> list[Operation]:
+    """Copies that would read other pixels become Writes; content that is stale is left out."""
+    overlaps = _overlaps(operations)
     done: list[Operation] = []
-    for each in [scroll, *operations] if scroll else operations:
-        done += _done(each, shown, upstream)
-    copies = [each for each in done if isinstance(each, Copy)]
-    for copy in copies:
-        done += _written(copy.rect, shown, upstream)
-    joined = list(_joined(done))
-    return _tiled(joined, shown) if _too_much(joined, _MAX_DONE, shown) else joined
+    for at, each in enumerate(operations):
+        if isinstance(each, Copy):
+            written = [one.rect for one in done if isinstance(one, Write)]
+            later = [one.rect for one in operations[at:]]
+            done.append(each if _reads_right(each.source, written, later) else Write(each.rect))
+        elif each.content is not None and overlaps[at, at + 1 :].any():
+            done.append(replace(each, content=None))
+        else:
+            done.append(each)
+    return done
 
 
-def _scroll(operations: Sequence[Operation], shown: Words, upstream: Words) -> Copy | None:
-    """What an upstream without CopyRect might have said first, for viewers that know it."""
-    if any(isinstance(each, Copy) for each in operations):
-        return None
-    height, width = shown.shape
-    rects = [_clipped(each.rect, width, height) for each in operations]
-    box = _around([each for each in rects if each is not None])
-    return None if box is None else find_scroll(shown, upstream, box)
+def _reads_right(source: Rect, written: Sequence[Rect], later: Sequence[Rect]) -> bool:
+    for rect in written:
+        common = _common(source, rect)
+        if common is not None and any(_common(common, one) for one in later):
+            return False
+    return True
 
 
-def _around(rects: Sequence[Rect]) -> Rect | None:
-    if not rects:
-        return None
-    left, top = min(each.x for each in rects), min(each.y for each in rects)
-    right, bottom = max(each.right for each in rects), max(each.bottom for each in rects)
-    return Rect(left, top, right - left, bottom - top)
-
-
-def _done(operation: Operation, shown: Words, upstream: Words) -> Sequence[Operation]:
-    height, width = shown.shape
-    rect = _clipped(operation.rect, width, height)
-    if rect is None:
-        return ()
-    if isinstance(operation, Write):
-        return _written(rect, shown, upstream, lossless=operation.lossless)
-    if rect != operation.rect or not operation.source.inside(width, height):
-        # The screen has changed its size since.
-        return _written(rect, shown, upstream)
-    _view(shown, rect)[:] = _view(shown, operation.source).copy()
-    return (operation,)
-
-
-def _written(
-    rect: Rect, shown: Words, upstream: Words, *, lossless: bool = False
-) -> Sequence[Operation]:
-    """Write what differs within `rect`."""
-    now = _view(upstream, rect) & USED
-    changed = changed_rects(_view(shown, rect), now, rect.x, rect.y)
-    if changed:
-        _view(shown, rect)[:] = now
-    return [Write(each, lossless) for each in changed]
-
-
-def _clipped(rect: Rect, width: int, height: int) -> Rect | None:
-    left, top = max(0, rect.x), max(0, rect.y)
-    right, bottom = min(rect.right, width), min(rect.bottom, height)
+def _common(one: Rect, other: Rect) -> Rect | None:
+    left, top = max(one.x, other.x), max(one.y, other.y)
+    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
     return Rect(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
-def _view(words: Words, rect: Rect) -> Words:
-    return words[rect.y : rect.bottom, rect.x : rect.right]
+def _overlaps(operations: Sequence[Operation]) -> _Matrix:
+    """Which rects overlap which."""
+    rects = [each.rect for each in operations]
+    edges = np.array([(each.x, each.y, each.right, each.bottom) for each in rects])
+    left, top, right, bottom = edges.T[:, :, None]
+    overlap: _Matrix = (left < right.T) & (left.T < right) & (top < bottom.T) & (top.T < bottom)
+    return overlap
 
 
 def _joined(operations: Iterable[Operation]) -> Iterator[Operation]:
@@ -118,7 +119,7 @@ def _joined(operations: Iterable[Operation]) -> Iterator[Operation]:
 def _join(first: Operation | None, second: Operation) -> Write | None:
     if not (isinstance(first, Write) and isinstance(second, Write)):
         return None
-    if first.lossless != second.lossless:
+    if first.lossless != second.lossless or (_speaks(first) and _speaks(second)):
         return None
     a, b = first.rect, second.rect
     if (a.y, a.height) == (b.y, b.height) and a.right == b.x:
@@ -128,14 +129,19 @@ def _join(first: Operation | None, second: Operation) -> Write | None:
     return None
 
 
-def _too_much(operations: Sequence[Operation], most: int, shown: Words) -> bool:
+def _speaks(write: Write) -> bool:
+    """Whether its content is worth keeping."""
+    return write.content is not None and _SMALL_AREA <= write.rect.area
+
+
+def _too_much(operations: Sequence[Operation], screen: int) -> bool:
     area = sum(each.rect.area for each in operations)
-    return most < len(operations) or _MAX_SCREENS * shown.size < area
+    copies = sum(isinstance(each, Copy) for each in operations)
+    return _MAX_OPERATIONS < len(operations) or _MAX_COPIES < copies or _MAX_SCREENS * screen < area
 
 
-def _tiled(operations: Iterable[Operation], shown: Words) -> list[Operation]:
+def _tiled(operations: Iterable[Operation], width: int, height: int) -> list[Operation]:
     """The same damage in fewer rects: whole tiles, in the frame's last pixels."""
-    height, width = shown.shape
     tiles = np.zeros(grid_size(width, height), np.bool_)
     for each in operations:
         tiles[tiles_of(each.rect)] = True

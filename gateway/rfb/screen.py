@@ -1,7 +1,8 @@
 """One screen for many viewers: its frames, what each frame did, and what a viewer is owed.
 
-Two pictures: the upstream's `framebuffer`, into which the next frame may already be pouring, and
-the screen's own, which changes only when a frame is whole. Viewers are sent the second.
+There is one picture, the upstream's `framebuffer`, and viewers are sent what it shows between two
+updates. While one is being painted they wait; where that takes too long, they are sent what is
+there.
 """
 
 from __future__ import annotations
@@ -12,8 +13,15 @@ from typing import Final
 import numpy as np
 
 from gateway.errors import RfbError
-from gateway.rfb.damage import Tiles, grid_size, inner_tiles, tile_rects, tiles_of
-from gateway.rfb.encodings.words import USED, Words, as_words
+from gateway.rfb.damage import (
+    Tiles,
+    changed_rects,
+    grid_size,
+    inner_tiles,
+    tile_rects,
+    tiles_of,
+)
+from gateway.rfb.encodings.words import Words, as_words
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.history import Frame, History
 from gateway.rfb.messages import desktop_size_rect, extended_desktop_size_rect, framebuffer_update
@@ -21,7 +29,9 @@ from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.owed import Owed, Update
 from gateway.rfb.painting import MergedPaintings, Painting
 from gateway.rfb.profile import Profile
-from gateway.rfb.replay import replayed
+from gateway.rfb.replay import replayable
+from gateway.rfb.scroll import Scrolls
+from gateway.rfb.tally import Tally
 from gateway.rfb.wire import Cursor, Encoding, Rect
 
 __all__ = ["Owed", "Profile", "Screen", "Update"]
@@ -34,41 +44,53 @@ class Screen:
     """A framebuffer's frames and tile generations.
 
     INVARIANT: a viewer's whole state is one integer, the newest frame that it was sent; 0 is none.
-    INVARIANT: whoever was sent every frame up to n holds the screen's own picture as of n, but for
-    tiles marked lossy.
+    INVARIANT: whoever was sent every frame up to n holds the framebuffer as of n, but for tiles
+    marked lossy, and for what the next frame paints where that was half painted when it was sent.
     One thread calls; only what `owed` hands out may be encoded in another.
     """
 
-    def __init__(self, framebuffer: Framebuffer) -> None:
+    def __init__(self, framebuffer: Framebuffer, tally: Tally | None = None) -> None:
         self.framebuffer = framebuffer
         self.frame = 1
         self.cursor: Cursor | None = None
         self.cursor_version = 0
         self.size_version = 0
         self._history = History()
-        self._merged = MergedPaintings()
+        self._tally = tally or Tally()
+        self._merged = MergedPaintings(self._tally)
         # Of the newest frame only: viewers in one place share one payload.
         self._owed_now: dict[tuple[int, Profile], Owed] = {}
         # Handed out; where they are lossy is known when they are encoded.
         self._handed_out: list[Painting] = []
+        self._scrolls = Scrolls()
+        self._torn = False  # somebody was sent a frame that was half painted
+        self._pixels: Words = as_words(framebuffer.pixels)
         self._begin_at_size(now=0.0)
 
     @property
     def width(self) -> int:
-        return int(self._shown.shape[1])
+        return int(self._pixels.shape[1])
 
     @property
     def height(self) -> int:
-        return int(self._shown.shape[0])
+        return int(self._pixels.shape[0])
 
-    def painted(self, operations: Sequence[Operation], now: float) -> int:
-        """Take over what the upstream painted: a new frame, unless no pixel changed.
+    def painted(
+        self, operations: Sequence[Operation], now: float, *, find_scrolls: bool = False
+    ) -> int:
+        """Take over what the upstream painted, a new frame; returns the newest frame's number.
 
-        Returns the newest frame's number.
+        `find_scrolls` for an upstream that knows no CopyRect.
         """
         self._mark_lossy()
         self._follow_size(now)
-        done = replayed(operations, self._shown, as_words(self.framebuffer.pixels))
+        # What is copied must be what viewers hold.
+        done = replayable(operations, self.width, self.height, copies=not self._torn)
+        if find_scrolls and not self._torn:
+            done = self._scrolls.told(done, self._pixels)
+        else:
+            self._scrolls.forget()
+        self._torn = False
         if done:
             self._begin_frame(done)
             for each in done:
@@ -80,8 +102,12 @@ class Screen:
 
         Returns the newest frame's number.
         """
-        whole = Rect(0, 0, self.framebuffer.width, self.framebuffer.height)
-        return self.painted([Write(whole)], now)
+        before, self._pixels = self._pixels, as_words(self.framebuffer.pixels)
+        if before.shape == self._pixels.shape and before is not self._pixels:
+            changed = changed_rects(before, self._pixels, 0, 0)
+        else:
+            changed = [Rect(0, 0, self.width, self.height)]
+        return self.painted([Write(each) for each in changed], now)
 
     def cursor_changed(self, cursor: Cursor | None) -> None:
         """The pointer has a new shape; None where the upstream draws it itself."""
@@ -117,6 +143,11 @@ class Screen:
         owed = self.owed(sent, profile, known_size=known_size)
         return None if owed is None else owed.encoded()
 
+    @property
+    def whole(self) -> bool:
+        """Whether the framebuffer shows the newest frame and nothing of the next."""
+        return self.framebuffer.whole
+
     def owed(
         self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None = None
     ) -> Owed | None:
@@ -136,7 +167,9 @@ class Screen:
         profile = profile.painting
         # Without a size message, what is owed depends on nothing else.
         owed = None if size_message else self._owed_now.get((sent, profile))
-        if owed is None:
+        if owed is not None:
+            self._tally.hits += 1
+        else:
             paintings = self._paintings(sent, profile)
             if not paintings:
                 return None
@@ -155,7 +188,7 @@ class Screen:
 
     def _begin_at_size(self, now: float) -> None:
         """Take the framebuffer's size and pixels; everything is owed."""
-        self._shown: Words = as_words(self.framebuffer.pixels) & USED
+        self._pixels = as_words(self.framebuffer.pixels)
         grid = grid_size(self.width, self.height)
         # Of each tile: the frame that last painted it, the refinement that last repeated it, the
         # time of its last painting, and whether a viewer may hold it inexactly.
@@ -163,21 +196,24 @@ class Screen:
         self._refined = np.zeros(grid, np.int64)
         self._painted_at = np.full(grid, now)
         self._lossy: Tiles = np.zeros(grid, np.bool_)
+        self._sized = self._pixels.shape
         self._sized_at = self.frame
         self._copied_at = 0
         self._history.clear()
         self._merged.clear()
         self._owed_now.clear()
+        self._scrolls.forget()
 
     def _follow_size(self, now: float) -> None:
         framebuffer = self.framebuffer
-        if (framebuffer.width, framebuffer.height) != (self.width, self.height):
+        if framebuffer.pixels.shape[:2] != self._sized:
             self.frame += 1
             self.size_version += 1
             self._begin_at_size(now)
 
     def _begin_frame(self, operations: Sequence[Operation], *, refinement: bool = False) -> None:
         self.frame += 1
+        self._tally.frames += not refinement
         self._owed_now.clear()
         self._history.add(Frame(self.frame, tuple(operations), refinement))
 
@@ -221,12 +257,13 @@ class Screen:
     def _paintings(self, sent: int, profile: Profile) -> Sequence[Painting]:
         """Either each frame's own operations since `sent`, or today's pixels where it is behind."""
         owed = self._owed(sent, profile)
-        frames = self._history.since(sent, profile)
+        frames = self._history.since(sent, profile) if self.whole else None
         if frames is not None and (
             len(frames) <= 1
             or sum(each.painted_area(profile) for each in frames) <= self._area(owed)
         ):
-            return [each.painting(self._shown, profile) for each in frames]
+            return [each.painting(self._pixels, profile, self._tally) for each in frames]
+        self._torn = self._torn or not self.whole
         return self._merge(owed, profile)
 
     def _owed(self, sent: int, profile: Profile) -> Tiles:
@@ -247,7 +284,7 @@ class Screen:
 
     def _merged_painting(self, write: Write, profile: Profile) -> Painting:
         generation = int(self._generation[tiles_of(write.rect)].max())
-        return self._merged.painting(write, generation, profile, self._shown, self.frame)
+        return self._merged.painting(write, generation, profile, self._pixels, self.frame)
 
     def _must_tell_size(self, sent: int, known_size: tuple[int, int] | None) -> bool:
         if known_size is not None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gateway.rfb.encodings.words import USED, Words
-from gateway.rfb.operations import Copy
+from gateway.rfb.damage import changed_rects
+from gateway.rfb.encodings.words import Words
+from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.wire import Rect
 
-__all__ = ["find_scroll"]
+__all__ = ["Scrolls", "find_scroll"]
 
 _SMALLEST_SIDE: Final = 64
+_SMALLEST_AREA: Final = 128 * 128
 _FEWEST_ROWS: Final = 32
 _FEWEST_MOVED: Final = 16
 # Some columns tell rows apart; no divisor of a glyph's width, or all might be gaps.
@@ -21,6 +24,53 @@ _COLUMN_STEP: Final = 7
 _WEIGHTS: Final = np.random.default_rng(7).integers(1, 1 << 32, 16_384, np.uint32) | np.uint32(1)
 
 _Hashes = npt.NDArray[np.uint32]
+
+
+class Scrolls:
+    """Tells a frame's paintings as a Copy and what is left, where most of them only moved.
+
+    It holds the picture as it was before, from the first large painting on. INVARIANT: that is what
+    a viewer in step holds, so that what it is told is exact.
+    """
+
+    def __init__(self) -> None:
+        self._before: Words | None = None
+
+    def forget(self) -> None:
+        """The picture was replaced."""
+        self._before = None
+
+    def told(self, operations: list[Operation], pixels: Words) -> list[Operation]:
+        """The same frame, which ended in `pixels`, in fewer words where there are."""
+        large = _SMALLEST_AREA <= sum(each.rect.area for each in operations)
+        if self._before is None:
+            if large:
+                self._before = pixels.copy()
+            return operations
+        done = self._moved(operations, pixels) if large else None
+        if done is not None:
+            return done
+        for each in operations:
+            _view(self._before, each.rect)[:] = _view(pixels, each.rect)
+        return operations
+
+    def _moved(self, operations: list[Operation], pixels: Words) -> list[Operation] | None:
+        before = self._before
+        assert before is not None
+        if any(isinstance(each, Copy) for each in operations):
+            return None
+        copy = find_scroll(before, pixels, _around([each.rect for each in operations]))
+        if copy is None:
+            return None
+        _view(before, copy.rect)[:] = _view(before, copy.source).copy()
+        done: list[Operation] = [copy]
+        for rect in (*(each.rect for each in operations), copy.rect):
+            now = _view(pixels, rect)
+            done += [
+                Write(each) for each in changed_rects(_view(before, rect), now, rect.x, rect.y)
+            ]
+            _view(before, rect)[:] = now
+        return done
 
 
 def find_scroll(before: Words, after: Words, rect: Rect) -> Copy | None:
@@ -42,8 +92,18 @@ def find_scroll(before: Words, after: Words, rect: Rect) -> Copy | None:
     return Copy(Rect(rect.x, top, rect.width, end - start), rect.x, top + moved)
 
 
+def _around(rects: Sequence[Rect]) -> Rect:
+    left, top = min(each.x for each in rects), min(each.y for each in rects)
+    right, bottom = max(each.right for each in rects), max(each.bottom for each in rects)
+    return Rect(left, top, right - left, bottom - top)
+
+
+def _view(words: Words, rect: Rect) -> Words:
+    return words[rect.y : rect.bottom, rect.x : rect.right]
+
+
 def _row_hashes(words: Words, rect: Rect) -> _Hashes:
-    sample = words[rect.y : rect.bottom, rect.x : rect.right : _COLUMN_STEP] & USED
+    sample = words[rect.y : rect.bottom, rect.x : rect.right : _COLUMN_STEP]
     hashes: _Hashes = np.einsum("ij,j->i", sample, _WEIGHTS[: sample.shape[1]])
     return hashes
 

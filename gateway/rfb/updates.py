@@ -13,17 +13,18 @@ from gateway.rfb.encodings.desktop_size import decode_extended_desktop_size
 from gateway.rfb.encodings.hextile import decode_hextile
 from gateway.rfb.encodings.raw import decode_raw
 from gateway.rfb.encodings.tight import TightDecoder
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.encodings.words import Words, as_words
 from gateway.rfb.encodings.zlib import ZlibDecoder
 from gateway.rfb.encodings.zrle import ZrleDecoder
 from gateway.rfb.events import CursorChanged, Event, FrameReceived, LedState, Renamed, Resized
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Operation, Write
-from gateway.rfb.reader import Reading
+from gateway.rfb.reader import LOOK, Reading
 from gateway.rfb.text import printable
 from gateway.rfb.wire import MAX_NAME, MAX_PIXELS, Cursor, Encoding, Rect
 
-Painter: TypeAlias = Callable[[Words], Reading[None]]
+Painter: TypeAlias = Callable[[Words], Reading[TightContent | None]]
 
 _RECT_HEADER: Final = struct.Struct(">HHHHi")
 _U32: Final = struct.Struct(">I")
@@ -37,6 +38,8 @@ _ROW_WORK: Final = 40
 _PIXEL_WORK: Final = 2
 _NEW_PIXEL_WORK: Final = 20
 _NAME_BYTE_WORK: Final = 100
+# Whether so few pixels changed at all is cheap to see: an answer to a probe disturbs no viewer.
+_COMPARED_AREA: Final = 4096
 
 
 class Updates:
@@ -48,8 +51,10 @@ class Updates:
         self.name = name
         self.cursor: Cursor | None = None
         self.extended_keys = False
+        self.copied = False  # the server has ever said CopyRect
         self._emit = emit
         self._area = 0  # what this update has painted so far
+        self._shown = False  # there was a first frame, however black
         self._words = as_words(self.framebuffer.pixels)
         self._operations: list[Operation] = []
         self._painters: dict[int, Painter] = {
@@ -68,6 +73,7 @@ class Updates:
     def read(self, rects: int) -> Reading[None]:
         """Read one update of so many rects. Raises: RfbError."""
         self._area = work = 0
+        self.framebuffer.whole = False
         for _ in range(rects):
             # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
             x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
@@ -76,9 +82,13 @@ class Updates:
             if painter is not None:
                 into = self._inside(rect)
                 self._count(into.size)
-                yield from painter(into)
-                self._painted(Write(rect))
+                compared = self._shown and into.size <= _COMPARED_AREA
+                before = into.tobytes() if compared else None
+                content = yield from painter(into)
+                if before is None or into.tobytes() != before:
+                    self._painted(Write(rect, content=content))
             elif encoding == Encoding.COPYRECT:
+                self.copied = True
                 self._painted((yield from decode_copyrect(self.framebuffer, rect)))
                 self._count(rect.area)
             elif encoding == Encoding.LAST_RECT:
@@ -90,9 +100,13 @@ class Updates:
                 yield -work
                 work = 0
         yield -work
+        self.framebuffer.whole = True
         if self._operations:
             self._emit(FrameReceived(tuple(self._operations)))
             self._operations.clear()
+            self._shown = True
+            # Before the next update paints over it.
+            yield LOOK
 
     def _count(self, area: int) -> None:
         self._area += area

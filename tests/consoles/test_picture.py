@@ -1,4 +1,4 @@
-"""What of a frame is much to encode."""
+"""What is encoded in a thread, and who waits for a frame's end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from gateway.consoles.picture import BIG_AREA, Picture
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.events import FrameReceived
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Copy, Operation, Write
@@ -24,7 +25,7 @@ def watched() -> tuple[Picture, Framebuffer]:
     framebuffer = Framebuffer(WHOLE.width, WHOLE.height)
     framebuffer.fill(Rect(40, 40, 99, 99), (1, 2, 3))
     picture = Picture()
-    picture.follow(framebuffer, "vm", None)
+    picture.follow(framebuffer, "vm", None, says_scrolls=lambda: True)
     assert picture.happened([FrameReceived((Write(WHOLE),))], 0.0)
     return picture, framebuffer
 
@@ -42,7 +43,8 @@ async def threads_used(
 
     monkeypatch.setattr(asyncio, "to_thread", counted)
     picture.happened([FrameReceived((operation,))], 1.0)
-    assert await picture.update_for(sent, PROFILE, known_size=None) is not None
+    for _ in range(2):
+        assert await picture.update_for(sent, PROFILE, known_size=None) is not None
     return len(used)
 
 
@@ -52,7 +54,46 @@ async def test_a_copy_is_nothing_to_encode(monkeypatch: pytest.MonkeyPatch) -> N
     assert await threads_used(picture, Copy(MOVED, 0, 16), monkeypatch) == 0
 
 
-async def test_a_large_painting_is_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_painting_is_for_a_thread_once(monkeypatch: pytest.MonkeyPatch) -> None:
     picture, framebuffer = watched()
     framebuffer.fill(WHOLE, (7, 8, 9))
     assert await threads_used(picture, Write(WHOLE), monkeypatch) == 1
+
+
+async def test_what_only_has_to_be_said_again_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, framebuffer = watched()
+    framebuffer.fill(WHOLE, (7, 8, 9))
+    said = Write(WHOLE, content=TightContent(b"\7\x08\x09", b""))
+    assert await threads_used(picture, said, monkeypatch) == 0
+
+
+async def test_while_a_frame_is_painted_viewers_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.consoles.picture.PATIENCE", 0.05)
+    picture, framebuffer = watched()
+    told = asyncio.Event()
+    picture.watch(told.set)
+    framebuffer.whole = False
+    assert await picture.update_for(0, PROFILE, known_size=None) is None
+    # ... but not for ever: they are told when they may have what there is.
+    async with asyncio.timeout(5):
+        await told.wait()
+    assert await picture.update_for(0, PROFILE, known_size=None) is not None
+    framebuffer.whole = True
+    picture.happened([FrameReceived((Write(MOVED),))], 1.0)
+    assert await picture.update_for(0, PROFILE, known_size=None) is not None
+    # The next frame is worth the same patience.
+    framebuffer.whole = False
+    assert await picture.update_for(0, PROFILE, known_size=None) is None
+
+
+async def test_when_nobody_paints_any_more_nobody_waits() -> None:
+    picture, framebuffer = watched()
+    framebuffer.whole = False
+    told = asyncio.Event()
+    picture.watch(told.set)
+    assert await picture.update_for(0, PROFILE, known_size=None) is None
+    picture.lost()
+    assert told.is_set()
+    assert await picture.update_for(0, PROFILE, known_size=None) is not None

@@ -72,10 +72,49 @@ def test_the_unused_byte_of_a_pixel_is_zero() -> None:
 def test_last_rect_ends_an_update_of_unknown_length() -> None:
     client = ready_client(4, 3)
     said = update(rect(0, 0, 1, 1, 0, RED), rect(0, 0, 0, 0, -224), count=0xFFFF)
-    assert client.receive_data(said + b"\x02") == [
-        FrameReceived((Write(Rect(0, 0, 1, 1)),)),
-        Bell(),
-    ]
+    assert client.receive_data(said + b"\x02") == [FrameReceived((Write(Rect(0, 0, 1, 1)),))]
+    assert client.receive_data(b"") == [Bell()]
+
+
+def test_the_next_update_is_not_painted_before_the_last_one_was_looked_at() -> None:
+    client = ready_client(4, 3)
+    first, second = (update(rect(0, 0, 1, 1, 0, colour)) for colour in (RED, BLUE))
+    assert client.framebuffer.whole
+    for _ in range(2):
+        assert len(client.receive_data(first + second + b"\x02")) == 1
+        assert client.pending
+        assert client.framebuffer.pixels[0, 0].tobytes() == RED[:3] + b"\0"
+        assert len(client.receive_data(b"")) == 1
+        assert client.pending
+        assert client.framebuffer.pixels[0, 0].tobytes() == BLUE[:3] + b"\0"
+        assert client.receive_data(b"") == [Bell()]
+        assert not client.pending
+
+
+def test_a_framebuffer_says_whether_an_update_is_being_painted() -> None:
+    client = ready_client(4, 3)
+    said = update(rect(0, 0, 1, 1, 0, RED), rect(1, 0, 1, 1, 0, RED))
+    client.receive_data(said[:-1])
+    assert not client.framebuffer.whole
+    client.receive_data(said[-1:])
+    assert client.framebuffer.whole
+
+
+def test_a_small_rect_that_changes_nothing_is_no_frame() -> None:
+    client = ready_client(4, 3)
+    said = update(rect(0, 0, 1, 1, 0, RED))
+    assert len(client.receive_data(said)) == 1
+    assert client.receive_data(said) == []
+
+
+def test_a_server_that_copies_says_where_its_screen_moves() -> None:
+    client = ready_client(4, 3)
+    assert not client.says_scrolls
+    client.receive_data(update(rect(0, 0, 1, 1, 1, b"\0\1\0\1")))
+    assert client.says_scrolls
+    other = ready_client(4, 3)
+    other.receive_data(b"\x96")  # EndOfContinuousUpdates: it knows them
+    assert other.says_scrolls
 
 
 def test_desktop_size_resizes_and_asks_for_everything() -> None:

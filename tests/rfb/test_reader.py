@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
-from gateway.rfb.reader import Reader, Reading, skip
+from gateway.rfb.reader import LOOK, Reader, Reading, skip
 
 
 def collect(sizes: list[int], into: list[bytes]) -> Reading[None]:
@@ -68,3 +68,23 @@ def test_skipping_holds_no_more_than_a_step() -> None:
     asked.append(skipping.send(memoryview(b"")))
     asked.append(skipping.send(memoryview(b"")))
     assert asked == [64, 64, 22]
+
+
+def test_the_owner_may_look_before_any_more_is_parsed() -> None:
+    pieces: list[bytes] = []
+
+    def parser() -> Reading[None]:
+        while True:
+            pieces.append(bytes((yield 1)))
+            yield LOOK
+
+    reader = Reader(parser())
+    reader.feed(b"abc")
+    assert (pieces, reader.paused) == ([b"a"], True)
+    reader.feed(b"")
+    assert (pieces, reader.paused) == ([b"a", b"b"], True)
+    reader.feed(b"")
+    # There is nothing more to parse: nobody need feed nothing.
+    assert (pieces, reader.paused) == ([b"a", b"b", b"c"], False)
+    reader.feed(b"d")
+    assert pieces[-1] == b"d"

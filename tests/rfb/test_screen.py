@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import RfbError
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.history import MAX_FRAMES
 from gateway.rfb.operations import Copy, Write
@@ -76,44 +77,54 @@ def test_a_viewer_without_copyrect_gets_the_copied_pixels(
     assert viewer.pixels() == truth(framebuffer)
 
 
-def test_a_copy_whose_source_was_painted_over_later_is_mended(
+def test_a_copy_whose_source_was_painted_over_later_is_sent_as_pixels(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
     left, right = Rect(0, 0, 32, 32), Rect(32, 0, 32, 32)
-    viewer, sent = SimpleViewer(256, 128), 1
-    # Two frames arrive together: when the first is told, the second has been painted.
     framebuffer.fill(left, (1, 2, 3))
     framebuffer.copy(right, 0, 0)
     framebuffer.fill(left, (4, 5, 6))
-    screen.painted([Write(left), Copy(right, 0, 0)], 0)
-    sent = caught_up(screen, viewer, sent, LOSSLESS)
-    screen.painted([Write(left)], 0)
-    caught_up(screen, viewer, sent, LOSSLESS)
+    screen.painted([Write(left), Copy(right, 0, 0), Write(left)], 0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, LOSSLESS)
     assert viewer.pixels() == truth(framebuffer)
 
 
-def test_what_the_next_frame_has_begun_to_paint_is_not_sent(
+def test_what_is_half_painted_when_it_is_sent_is_sent_again(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
-    framebuffer.fill(WHOLE, (1, 1, 1))
-    screen.painted([Write(WHOLE)], 0)
-    framebuffer.fill(Rect(0, 0, 32, 32), (2, 2, 2))
+    left, right = Rect(0, 0, 32, 32), Rect(32, 0, 32, 32)
+    viewer, sent = SimpleViewer(256, 128), 0
+    framebuffer.fill(left, (1, 1, 1))
+    screen.painted([Write(left)], 0)
+    framebuffer.whole = False
+    framebuffer.copy(right, 0, 0)
+    framebuffer.fill(left, (2, 2, 2))
+    assert not screen.whole
+    sent = caught_up(screen, viewer, sent, LOSSLESS)
+    # A viewer that was sent this may not be told to copy from it.
+    framebuffer.whole = True
+    screen.painted([Copy(right, 0, 0), Write(left)], 0)
+    caught_up(screen, viewer, sent, LOSSLESS)
+    assert COPYRECT not in viewer.encodings
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_after_that_frame_copies_are_copies_again(screen: Screen, framebuffer: Framebuffer) -> None:
+    framebuffer.whole = False
+    assert screen.update_for(0, LOSSLESS) is not None
+    framebuffer.whole = True
+    screen.painted([Copy(Rect(0, 0, 64, 64), 64, 64)], 0)
+    frame = screen.painted([Copy(Rect(0, 0, 64, 64), 64, 64)], 0)
     viewer = SimpleViewer(256, 128)
-    caught_up(screen, viewer, 0, LOSSLESS)
-    assert viewer.image.getpixel((0, 0)) == (1, 1, 1)
+    caught_up(screen, viewer, frame - 1, LOSSLESS)
+    assert viewer.encodings == [COPYRECT]
 
 
-def test_nothing_is_owed_for_pixels_that_did_not_change(
-    screen: Screen, framebuffer: Framebuffer
-) -> None:
-    framebuffer.pixels[:, :, 3] = 255  # the unused byte is no change
-    assert screen.painted([Write(WHOLE)], 0) == 1
-    assert screen.update_for(1, LOSSLESS) is None
-
-
-def test_only_what_changed_within_a_write_is_sent(screen: Screen, framebuffer: Framebuffer) -> None:
-    framebuffer.fill(Rect(100, 50, 8, 16), (255, 255, 255))
-    screen.painted([Write(WHOLE)], 0)
+def test_what_the_upstream_said_is_said_again(screen: Screen, framebuffer: Framebuffer) -> None:
+    rect = Rect(100, 50, 8, 16)
+    framebuffer.fill(rect, (255, 255, 255))
+    screen.painted([Write(rect, content=TightContent(b"\xff\xff\xff", b""))], 0)
     update = screen.update_for(1, LOSSLESS)
     assert update is not None
     assert update.payload == (
@@ -122,6 +133,36 @@ def test_only_what_changed_within_a_write_is_sent(screen: Screen, framebuffer: F
         b"\x80\xff\xff\xff"  # fill, white
     )
     assert update.size == 20
+    behind, raw = SimpleViewer(256, 128), SimpleViewer(256, 128)
+    caught_up(screen, behind, 0, LOSSLESS)
+    caught_up(screen, raw, 1, Profile.for_viewer([RAW], RGBX))
+    assert behind.pixels() == raw.pixels() == truth(framebuffer)
+
+
+def test_contents_are_kept_of_the_newest_frame_only(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    for _ in range(3):
+        screen.painted([Write(WHOLE, content=TightContent(b"\0\0\0", b""))], 0)
+    kept = [write.content for frame in screen._history._frames for write in frame.operations]
+    assert [each is None for each in kept] == [True, True, False]
+
+
+@pytest.mark.parametrize("find_scrolls", [True, False])
+def test_a_scroll_that_the_upstream_does_not_say_is_found(
+    screen: Screen, framebuffer: Framebuffer, find_scrolls: bool
+) -> None:
+    text = np.random.default_rng(3).integers(0, 2, (144, 256, 1)) * 255
+    framebuffer.pixels[:, :, :3] = text[:128]
+    screen.painted([Write(WHOLE)], 0, find_scrolls=find_scrolls)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 0, LOSSLESS)
+    framebuffer.pixels[:, :, :3] = text[16:]
+    viewer.encodings.clear()
+    screen.painted([Write(WHOLE)], 0, find_scrolls=find_scrolls)
+    caught_up(screen, viewer, sent, LOSSLESS)
+    assert (viewer.encodings[0] == COPYRECT) is find_scrolls
+    assert viewer.pixels() == truth(framebuffer)
 
 
 def test_viewers_in_step_share_their_bytes(screen: Screen, framebuffer: Framebuffer) -> None:

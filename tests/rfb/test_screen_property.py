@@ -8,6 +8,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.rfb.encodings.tight_content import TightContent
+from gateway.rfb.encodings.words import as_words
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.screen import Profile, Screen
@@ -48,14 +50,16 @@ class Story:
     framebuffer: Framebuffer
     screen: Screen
     watchers: list[Watcher] = field(default_factory=list)
-    pending: list[list[Operation]] = field(default_factory=list)
+    painting: list[Operation] = field(default_factory=list)
+    find_scrolls: bool = False
     now: float = 0.0
 
     def settle(self) -> None:
-        """The frames that the upstream has painted so far reach the screen, all at once."""
-        for operations in self.pending:
-            self.screen.painted(operations, self.now)
-        self.pending = []
+        """The frame that the upstream is painting is whole."""
+        self.framebuffer.whole = True
+        if self.painting:
+            self.screen.painted(self.painting, self.now, find_scrolls=self.find_scrolls)
+        self.painting = []
 
     def truth(self) -> bytes:
         return self.framebuffer.pixels[:, :, :3].tobytes()
@@ -84,25 +88,42 @@ def paint(framebuffer: Framebuffer, rect: Rect, kind: str, seed: int) -> None:
         chosen = np.repeat(random.integers(0, count, shape[:2]), 4, axis=1)[:, : rect.width]
         area = palette[chosen]
     framebuffer.view(rect)[:, :, :3] = area
-    framebuffer.view(rect)[:, :, 3] = random.integers(0, 256)  # unused, and full of noise
+
+
+@st.composite
+def content(draw: st.DrawFn, framebuffer: Framebuffer, rect: Rect) -> TightContent | None:
+    """How an upstream might have said what it painted; None where it said the pixels."""
+    pixels = np.ascontiguousarray(as_words(framebuffer.view(rect)))
+    palette, indices = np.unique(pixels, return_inverse=True)
+    if 256 < palette.size or draw(st.booleans()):
+        return None
+    colours = b"".join(int(each).to_bytes(4, "little")[:3] for each in palette)
+    match palette.size:
+        case 1:
+            return TightContent(colours, b"")
+        case 2:
+            return TightContent(colours, np.packbits(indices.reshape(pixels.shape), 1).tobytes())
+        case _:
+            return TightContent(colours, indices.astype(np.uint8).tobytes())
 
 
 @st.composite
 def operations(draw: st.DrawFn, story: Story) -> list[Operation]:
-    """Paint one frame into the framebuffer and say what was done."""
+    """Paint some of a frame into the framebuffer and say what was done."""
     framebuffer = story.framebuffer
     width, height = framebuffer.width, framebuffer.height
     said: list[Operation] = []
     for _ in range(draw(st.integers(1, 4))):
         rect = draw(rects(width, height))
         if draw(st.booleans()):
-            source_x = draw(st.integers(0, width - rect.width))
+            near = draw(st.booleans())  # as texts scroll
+            source_x = rect.x if near else draw(st.integers(0, width - rect.width))
             source_y = draw(st.integers(0, height - rect.height))
             framebuffer.copy(rect, source_x, source_y)
             said.append(Copy(rect, source_x, source_y))
         else:
             paint(framebuffer, rect, draw(kinds), draw(st.integers(0, 1000)))
-            said.append(Write(rect))
+            said.append(Write(rect, content=draw(content(framebuffer, rect))))
     return said
 
 
@@ -110,7 +131,7 @@ def operations(draw: st.DrawFn, story: Story) -> list[Operation]:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_viewer_that_catches_up_shows_the_truth(data: st.DataObject) -> None:
     framebuffer = Framebuffer(data.draw(sides), data.draw(sides))
-    story = Story(framebuffer, Screen(framebuffer))
+    story = Story(framebuffer, Screen(framebuffer), find_scrolls=data.draw(st.booleans()))
     for _ in range(data.draw(st.integers(1, 25))):
         step(story, data.draw)
     story.settle()
@@ -133,12 +154,12 @@ def step(story: Story, draw: st.DrawFn) -> None:
     story.now += draw(st.sampled_from([0.01, 0.1, 0.5]))
     match draw(st.sampled_from(["paint"] * 6 + ["send"] * 6 + ["join"] * 3 + RARE)):
         case "paint":
-            # Several frames may reach the screen at once, when the last has already been painted.
-            story.pending.append(draw(operations(story)))
+            # Viewers that are tired of waiting are sent what is there of a frame.
+            story.painting += draw(operations(story))
+            framebuffer.whole = False
             if draw(st.booleans()):
                 story.settle()
         case "join":
-            story.settle()
             profile = draw(st.sampled_from(PROFILES))
             story.watchers.append(Watcher(profile, SimpleViewer(screen.width, screen.height)))
         case "send":
@@ -151,6 +172,7 @@ def step(story: Story, draw: st.DrawFn) -> None:
             for watcher in story.watchers:
                 if watcher.sent == 0:
                     watcher.catch_up(screen)  # otherwise it is held to know the new size
+            story.settle()
             framebuffer.resize(draw(sides), draw(sides))
             screen.resized(story.now)
         case "refine":

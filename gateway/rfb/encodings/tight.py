@@ -9,9 +9,10 @@ import numpy as np
 
 from gateway.errors import RfbError
 from gateway.rfb.encodings.gradient import paint_gradient
-from gateway.rfb.encodings.inflate import Inflater, Paint, check_deflated
+from gateway.rfb.encodings.inflate import AT_ONCE, Inflater, Paint, check_deflated
 from gateway.rfb.encodings.jpeg import paint_jpeg
 from gateway.rfb.encodings.palette import packed_size, paint_indices, paint_packed
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.encodings.words import Words, paint_rgb, words_of_rgb
 from gateway.rfb.reader import Reading
 
@@ -49,32 +50,34 @@ class TightDecoder:
     def __init__(self) -> None:
         self._streams = [Inflater() for _ in range(_STREAMS)]
 
-    def decode(self, into: Words) -> Reading[None]:
-        """Paint a rect."""
+    def decode(self, into: Words) -> Reading[TightContent | None]:
+        """Paint a rect; the result is what it was painted from, where that can be said again."""
         # Control byte: bits 0-3 say which streams begin anew, bits 4-7 the kind of compression.
         (control,) = yield 1
         if control & 0x0F:
             self._reset(control)
         kind = control >> 4
         if kind < Compression.FILL:
-            yield from self._basic(kind, into)
-        elif kind == Compression.FILL:
-            yield from _fill(int.from_bytes((yield 3), "little"), into)
-        elif kind == Compression.JPEG:
-            _check_held(into)
-            length = yield from _compact_length()
-            check_deflated(length, 4 * into.size)
-            paint_jpeg((yield length), into)
-            yield -_JPEG_PIXEL * into.size
-        else:
+            return (yield from self._basic(kind, into))
+        if kind == Compression.FILL:
+            colour = bytes((yield 3))
+            yield from _fill(int.from_bytes(colour, "little"), into)
+            return TightContent(colour, b"")
+        if kind != Compression.JPEG:
             raise RfbError(f"Tight knows no compression {kind}")
+        _check_held(into)
+        length = yield from _compact_length()
+        check_deflated(length, 4 * into.size)
+        paint_jpeg((yield length), into)
+        yield -_JPEG_PIXEL * into.size
+        return None
 
     def _reset(self, control: int) -> None:
         for stream in range(_STREAMS):
             if control & 1 << stream:
                 self._streams[stream].begin_anew()
 
-    def _basic(self, kind: int, into: Words) -> Reading[None]:
+    def _basic(self, kind: int, into: Words) -> Reading[TightContent | None]:
         stream = self._streams[kind & 3]
         way: int = Filter.COPY
         if kind & Compression.FILTER_FOLLOWS:
@@ -89,14 +92,25 @@ class TightDecoder:
             # PaletteFilter: U8 number of colours less one, then the colours. Two colours are
             # sent as bits, more as bytes.
             (last,) = yield 1
-            palette = words_of_rgb((yield 3 * (last + 1)))
-            if palette.size <= 2:
-                row = packed_size(width, 1, 1)
-                yield from _inflated(stream, row, into, partial(_paint_bits, palette))
-            else:
-                yield from _inflated(stream, width, into, partial(_paint_bytes, palette))
+            return (yield from _named(stream, bytes((yield 3 * (last + 1))), into))
         else:
             raise RfbError(f"Tight knows no filter {way}")
+        return None
+
+
+def _named(stream: Inflater, colours: bytes, into: Words) -> Reading[TightContent | None]:
+    """Pixels that name the colours of a palette."""
+    palette = words_of_rgb(colours)
+    mono = palette.size <= 2
+    row = packed_size(into.shape[1], 1, 1) if mono else into.shape[1]
+    paint = partial(_paint_bits if mono else _paint_bytes, palette)
+    if AT_ONCE < row * len(into):
+        yield from _inflated(stream, row, into, paint)
+        return None
+    data = yield from _whole(stream, row * len(into))
+    paint(data, into)
+    # One colour with a bit a pixel is nothing that an encoder says.
+    return TightContent(colours, data) if 1 < palette.size else None
 
 
 def _fill(colour: int, into: Words) -> Reading[None]:

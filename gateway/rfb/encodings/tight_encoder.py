@@ -1,15 +1,15 @@
-"""Tight, encoded: each rect by what is in it, and understood without any other (rfbproto, Tight).
+"""Tight, encoded: each rect by what is in it (rfbproto, Tight).
 
 One colour becomes a fill, two a bit mask, few an indexed picture, a photo a JPEG, anything else
-deflated RGB. The zlib stream is reset in front of every rect, so that a rect is encoded once and
-means the same to every viewer, whatever came before.
+deflated RGB. A `TightEncoder` begins its zlib streams anew, so that what it says is encoded once
+and means the same to every viewer, whatever came before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +18,17 @@ from isal import isal_zlib
 from PIL import Image
 
 from gateway.rfb.encodings.rect_header import rect_header
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.encodings.words import WORD, Words
 from gateway.rfb.wire import Encoding, Rect
 
-__all__ = ["TightRect", "encode_tight"]
+__all__ = ["TightEncoder", "TightRect"]
 
-# rfbproto, Tight compression control: the low four bits reset the four zlib streams.
-_RESET_STREAM_0: Final = 0x01
-_BASIC: Final = bytes([0x00 | _RESET_STREAM_0])
-_BASIC_WITH_FILTER: Final = 0x40 | _RESET_STREAM_0
+# rfbproto, Tight compression control: the low four bits reset the four zlib streams, of which the
+# upper half says which one is used. Colours and indices deflate better apart.
+_RGB_STREAM: Final = 0
+_INDEX_STREAM: Final = 1
+_FILTER_FOLLOWS: Final = 0x40
 _FILL: Final = bytes([0x80])
 _JPEG: Final = bytes([0x90])
 _PALETTE_FILTER: Final = 1
@@ -71,17 +73,64 @@ class TightRect:
     lossy: bool = False
 
 
-def encode_tight(words: Words, x: int, y: int, *, quality: int | None) -> Iterator[TightRect]:
-    """The rects that paint `words` (their unused byte 0) at (`x`, `y`).
+class TightEncoder:
+    """Encodes rects that are sent one after another, in the order in which it was asked."""
 
-    `quality` is the JPEG level 0 … 9 for what looks like a photo; None allows no loss.
-    """
-    for part, photo in _parts(words, find_photos=quality is not None):
-        rect = Rect(x + part.x, y + part.y, part.width, part.height)
-        # A copy: the pieces that encode pixels need them side by side.
-        pixels = np.ascontiguousarray(words[part.y : part.bottom, part.x : part.right])
-        lossy, body = _encode(pixels, quality if photo else None)
-        yield TightRect(rect, rect_header(rect, Encoding.TIGHT) + body, lossy)
+    def __init__(self, quality: int | None) -> None:
+        """`quality` is the JPEG level 0 … 9 for what looks like a photo; None allows no loss."""
+        self._quality = quality
+        self._streams = (_Stream(_RGB_STREAM), _Stream(_INDEX_STREAM))
+
+    def rects(self, words: Words, x: int, y: int, *, lossless: bool = False) -> Iterator[TightRect]:
+        """The rects that paint `words` (their unused byte 0) at (`x`, `y`)."""
+        quality = None if lossless else self._quality
+        for part, photo in _parts(words, find_photos=quality is not None):
+            rect = Rect(x + part.x, y + part.y, part.width, part.height)
+            # A copy: the pieces that encode pixels need them side by side.
+            pixels = np.ascontiguousarray(words[part.y : part.bottom, part.x : part.right])
+            lossy, body = self._encoded(pixels, quality if photo else None)
+            yield TightRect(rect, rect_header(rect, Encoding.TIGHT) + body, lossy)
+
+    def rect_of(self, content: TightContent, rect: Rect) -> bytes:
+        """A rect whose pixels somebody has named."""
+        return rect_header(rect, Encoding.TIGHT) + self._named(content)
+
+    def _encoded(self, pixels: Words, quality: int | None) -> tuple[bool, bytes]:
+        """Whether exactness was given up, and the rect's bytes behind its header."""
+        palette = _palette(pixels)
+        if palette is not None:
+            data = b"" if len(palette) == 1 else _indices(pixels, palette)
+            return False, self._named(TightContent(_rgb(palette.reshape(1, -1)), data))
+        if quality is not None:
+            return True, _JPEG + _with_length(_jpeg(pixels, quality))
+        return False, self._streams[_RGB_STREAM].said(_rgb(pixels))
+
+    def _named(self, content: TightContent) -> bytes:
+        if content.colours == 1:
+            return _FILL + content.palette
+        # Filter id, number of colours less one, the colours; then what each pixel is.
+        head = bytes([_PALETTE_FILTER, content.colours - 1]) + content.palette
+        return self._streams[_INDEX_STREAM].said(content.data, head)
+
+
+class _Stream:
+    """One of the four zlib streams, new at its first use."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._deflate: Any = None
+
+    def said(self, data: bytes, filtered: bytes = b"") -> bytes:
+        """The control byte, the filter if there is one, and the data deflated."""
+        control = self._number << 4 | (_FILTER_FOLLOWS if filtered else 0)
+        if len(data) < _SMALLEST_DEFLATED:
+            return bytes([control]) + filtered + data
+        if self._deflate is None:
+            self._deflate = isal_zlib.compressobj(1)
+            control |= 1 << self._number
+        # Flushed and not finished, as every other server leaves it.
+        deflated = self._deflate.compress(data) + self._deflate.flush(isal_zlib.Z_SYNC_FLUSH)
+        return bytes([control]) + filtered + _with_length(deflated)
 
 
 def _parts(words: Words, *, find_photos: bool) -> Iterator[tuple[Rect, bool]]:
@@ -144,21 +193,6 @@ def _clip_cells(cells: Rect, width: int, height: int) -> Rect:
     return Rect(x, y, min(cells.right * _CELL, width) - x, min(cells.bottom * _CELL, height) - y)
 
 
-def _encode(pixels: Words, quality: int | None) -> tuple[bool, bytes]:
-    """Whether exactness was given up, and the rect's bytes behind its header."""
-    palette = _palette(pixels)
-    if palette is None:
-        if quality is not None:
-            return True, _JPEG + _with_length(_jpeg(pixels, quality))
-        return False, _BASIC + _deflated(_rgb(pixels))
-    if len(palette) == 1:
-        return False, _FILL + _rgb(palette.reshape(1, 1))
-    # Filter id, number of colours less one, the colours; then what each pixel is.
-    head = bytes([_BASIC_WITH_FILTER, _PALETTE_FILTER, len(palette) - 1])
-    colours = _rgb(palette.reshape(1, -1))
-    return False, head + colours + _deflated(_indices(pixels, palette))
-
-
 def _palette(pixels: Words) -> Words | None:
     """The colours, none twice, in a row; None where they are too many to be worth it."""
     background = pixels[0, 0]
@@ -215,14 +249,6 @@ def _jpeg(pixels: Words, quality: int) -> bytes:
         fastdct=True,
     )
     return jpeg
-
-
-def _deflated(data: bytes) -> bytes:
-    if len(data) < _SMALLEST_DEFLATED:
-        return data
-    # A stream of its own, flushed and not finished, as every other server leaves it.
-    deflate = isal_zlib.compressobj(1)
-    return _with_length(deflate.compress(data) + deflate.flush(isal_zlib.Z_SYNC_FLUSH))
 
 
 def _with_length(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import RfbError
 from gateway.rfb.encodings.tight import TightDecoder
+from gateway.rfb.encodings.tight_content import TightContent
 from tests.rfb.encodings.painting import Picture, painted, pictures
 
 FILL, JPEG, FILTER = 0x80, 0x90, 0x40
@@ -170,3 +171,31 @@ def test_a_colour_outside_the_palette_is_refused() -> None:
     # three colours; the second pixel names the fourth
     with pytest.raises(RfbError, match="colour 3 of 3"):
         painted(TightDecoder().decode, 2, 1, b"\x40\x01\x02" + bytes(9) + b"\x00\x03")
+
+
+def content(said: bytes, width: int, height: int) -> TightContent | None:
+    """What a rect was painted from."""
+    reading = TightDecoder().decode(np.zeros((height, width), np.uint32))
+    need, at = next(reading), 0
+    try:
+        while True:
+            size = max(need, 0)
+            need = reading.send(memoryview(said)[at : at + size])
+            at += size
+    except StopIteration as end:
+        found: TightContent | None = end.value
+        return found
+
+
+def test_what_names_colours_is_handed_on() -> None:
+    assert content(b"\x80\x01\x02\x03", 3, 2) == TightContent(b"\x01\x02\x03", b"")
+    two, bits = b"\xff\0\0\0\xff\0", b"\x80\x80"
+    assert content(b"\x40\x01\x01" + two + bits, 9, 1) == TightContent(two, bits)
+    three, indices = bytes(range(9)), bytes([0, 1, 2, 1])
+    assert content(b"\x40\x01\x02" + three + indices, 4, 1) == TightContent(three, indices)
+
+
+def test_what_is_no_palette_is_not() -> None:
+    assert content(b"\x00" + bytes(9), 3, 1) is None
+    # A palette of one colour with a bit a pixel: understood, and no encoder of ours would say it.
+    assert content(b"\x40\x01\x00" + b"\x01\x02\x03" + b"\x00", 8, 1) is None

@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.rfb.encodings.rect_header import rect_header
-from gateway.rfb.encodings.tight_encoder import TightRect, encode_tight
+from gateway.rfb.encodings.tight_content import TightContent
+from gateway.rfb.encodings.tight_encoder import TightEncoder, TightRect
 from gateway.rfb.encodings.words import WORD, Words
 from gateway.rfb.messages import framebuffer_update
 from gateway.rfb.wire import Rect
 from tests.doubles.simple_viewer import SimpleViewer
 
 RED, GREEN, BLUE = 0x0000FF, 0x00FF00, 0xFF0000
-FILL, JPEG, BASIC, PALETTE = 0x80, 0x90, 0x01, 0x41
+FILL, JPEG, BASIC, PALETTE = 0x80, 0x90, 0x01, 0x52
 
 
 def words(*rows: list[int]) -> Words:
@@ -36,7 +37,7 @@ def noise(random: np.random.Generator, height: int, width: int) -> Words:
 
 
 def encoded(pixels: Words, quality: int | None = None) -> list[TightRect]:
-    return list(encode_tight(pixels, 0, 0, quality=quality))
+    return list(TightEncoder(quality).rects(pixels, 0, 0))
 
 
 def decoded(rects: list[TightRect], pixels: Words) -> SimpleViewer:
@@ -52,7 +53,7 @@ def rgb(pixels: Words) -> bytes:
 
 
 def test_one_colour_is_a_fill() -> None:
-    (rect,) = encode_tight(words([RED, RED], [RED, RED]), 3, 4, quality=None)
+    (rect,) = TightEncoder(None).rects(words([RED, RED], [RED, RED]), 3, 4)
     assert rect.payload == (
         b"\x00\x03\x00\x04\x00\x02\x00\x02\x00\x00\x00\x07"  # 2x2 at 3, 4, Tight
         b"\x80"  # fill
@@ -64,7 +65,7 @@ def test_one_colour_is_a_fill() -> None:
 def test_two_colours_are_a_bit_mask() -> None:
     (rect,) = encoded(words([RED, BLUE, BLUE], [RED, RED, BLUE]))
     assert rect.payload == rect_header(Rect(0, 0, 3, 2), 7) + (
-        b"\x41"  # basic, a filter follows, stream 0 is reset
+        b"\x50"  # basic, a filter follows, stream 1
         b"\x01"  # palette filter
         b"\x01"  # two colours
         b"\xff\x00\x00\x00\x00\xff"  # red, blue
@@ -75,7 +76,7 @@ def test_two_colours_are_a_bit_mask() -> None:
 def test_few_colours_are_indexed() -> None:
     row = [RED] * 12 + [GREEN] * 6 + [BLUE] * 6
     (rect,) = encoded(words(row))
-    head = b"\x41\x01\x02" + b"\xff\x00\x00" + b"\x00\xff\x00" + b"\x00\x00\xff"
+    head = b"\x52\x01\x02" + b"\xff\x00\x00" + b"\x00\xff\x00" + b"\x00\x00\xff"
     assert rect.payload[12:].startswith(head)
     length, deflated = rect.payload[12 + len(head)], rect.payload[13 + len(head) :]
     assert length == len(deflated)
@@ -95,7 +96,7 @@ def test_many_colours_are_deflated() -> None:
 def test_less_than_twelve_bytes_are_not_deflated() -> None:
     # Three pixels of three colours are nine bytes; the palette would be longer.
     (rect,) = encoded(words([RED, GREEN, BLUE]))
-    assert rect.payload[12:] == b"\x01" + b"\xff\x00\x00\x00\xff\x00\x00\x00\xff"
+    assert rect.payload[12:] == b"\x00" + b"\xff\x00\x00\x00\xff\x00\x00\x00\xff"
 
 
 def test_twelve_bytes_are_deflated() -> None:
@@ -156,7 +157,8 @@ def test_a_photo_in_a_text_spoils_neither() -> None:
     pixels[64:192, 128:256] = noise(random, 128, 128)
     rects = encoded(pixels, quality=6)
     assert [each.rect for each in rects if each.lossy] == [Rect(128, 64, 128, 128)]
-    assert {each.payload[12] for each in rects if not each.lossy} == {PALETTE}
+    # The first begins the stream that the others go on with.
+    assert [each.payload[12] for each in rects if not each.lossy] == [PALETTE, 0x50, 0x50, 0x50]
     viewer = decoded(rects, pixels)
     assert viewer.image.crop((0, 0, 512, 64)).tobytes() == rgb(pixels[:64])
 
@@ -168,16 +170,37 @@ def test_no_rect_is_wider_than_tight_allows() -> None:
     assert decoded(rects, pixels).pixels() == rgb(pixels)
 
 
-def test_each_rect_is_understood_without_any_other() -> None:
+def test_what_an_encoder_says_is_understood_whatever_came_before() -> None:
     random = np.random.default_rng(1)
-    pixels = np.vstack([runs(random, 300, 1000, 16), noise(random, 300, 1000)])
-    rects = encoded(pixels)
-    assert 2 <= len(rects)
-    for rect in rects:
-        viewer = decoded([rect], pixels)
-        box = (rect.rect.x, rect.rect.y, rect.rect.right, rect.rect.bottom)
-        there = pixels[rect.rect.y : rect.rect.bottom, rect.rect.x : rect.rect.right]
-        assert viewer.image.crop(box).tobytes() == rgb(np.ascontiguousarray(there))
+    viewer = SimpleViewer(1000, 600)
+    for _ in range(3):
+        pixels = np.vstack([runs(random, 300, 1000, 16), noise(random, 300, 1000)])
+        rects = encoded(pixels)
+        assert 3 <= len(rects)
+        viewer.receive(framebuffer_update(len(rects), b"".join(each.payload for each in rects)))
+        assert viewer.pixels() == rgb(pixels)
+
+
+def test_what_was_said_before_makes_the_next_rect_short() -> None:
+    pixels = noise(np.random.default_rng(1), 40, 40)
+    tight = TightEncoder(None)
+    first, second = (len(next(tight.rects(pixels, 0, y)).payload) for y in (0, 64))
+    assert second < first / 4
+
+
+def test_content_is_said_again_as_it_was() -> None:
+    tight, rect = TightEncoder(None), Rect(1, 2, 8, 2)
+    header = rect_header(rect, 7)
+    fill = TightContent(b"\xff\x00\x00", b"")
+    assert tight.rect_of(fill, rect) == header + b"\x80\xff\x00\x00"
+    two = TightContent(b"\xff\x00\x00\x00\x00\xff", b"\xf0\x0f")
+    assert tight.rect_of(two, rect) == header + b"\x50\x01\x01" + two.palette + two.data
+    many = TightContent(bytes(range(9)), bytes([0, 1, 2, 0, 1, 2, 0, 1] * 2))
+    said = tight.rect_of(many, rect)
+    assert said[:12] == header
+    assert said[12:24] == b"\x52\x01\x02" + many.palette
+    assert said[24] == len(said) - 25
+    assert zlib.decompressobj().decompress(said[25:]) == many.data
 
 
 @given(
