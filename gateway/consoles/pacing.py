@@ -112,8 +112,8 @@ class Pace:
         while mark.number != number:
             mark = self._marks.popleft()
             size += mark.size
-        self.in_flight -= size
         self._measure(size, first.at, now)
+        self.in_flight -= size
         self._settle(mark, now)
         return True
 
@@ -139,8 +139,9 @@ class Pace:
         """The link was done with so many bytes, of which the first went out at `sent_at`."""
         base = self.base or 0.0
         began = max(sent_at + base, self._echo_at)
-        if now < began:
-            self._burst = (0, 0.0)  # the round trip was shorter than we thought: it tells no rate
+        if now < began or self.in_flight < MIN_WINDOW:
+            # The round trip was shorter than we thought, or the link had next to nothing to do.
+            self._burst = (0, 0.0)
             return
         before, busy = self._burst if sent_at + base < self._echo_at else (0, 0.0)
         self._burst = before + size, busy + now - began

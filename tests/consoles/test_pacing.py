@@ -209,6 +209,10 @@ def test_a_busy_machine_does_not_make_a_link_look_thin() -> None:
     story.link.late = cycle([0.0, 0.03, 0.01, 0.04])
     story.watch(fps=20, sizes=repeat(8000), seconds=10)
     assert wide * 0.9 <= story.pace.rate
+    story.link.late = cycle([0.0, 0.08, 0.01, 0.1])
+    story.watch(fps=60, sizes=repeat(300), seconds=10)
+    assert wide * 0.9 <= story.pace.rate
+    assert not story.pace.pressed(story.now)
 
 
 def test_echoes_that_come_all_at_once_are_believed_by_and_by() -> None:
