@@ -105,6 +105,14 @@ async def test_a_viewer_who_watched_shows_in_the_figures(site: Site) -> None:
         assert (told["eva_viewers"], told["eva_viewers_behind"]) == (2, 1)
         assert 7 <= told["eva_viewer_updates_total"] == operator.frames + tenant.frames
         assert received <= told["eva_sent_bytes_total"] < received + 1024
+        assert told["eva_frames_total"] == 5  # after the one that the session began with
+        sizes = {kind: told[f"eva_encoded_bytes_total {kind}"] for kind in Kind}
+        assert {kind for kind, size in sizes.items() if size} == {Kind.RAW}
+        assert sizes[Kind.RAW] < told["eva_sent_bytes_total"]
+        # Both were sent the first frame, which one of them had encoded, and olga the others.
+        assert told["eva_encoding_cache_total miss"] == 6 == told["eva_encode_seconds_count"]
+        assert told["eva_encoding_cache_total hit"] == 1
+        assert 0 < told["eva_encode_seconds_sum"] < 1
         assert 0 < told["eva_fence_round_trip_seconds_sum"] < 5
         for name in ("web01", "olga", "contoso", consent, site.vm("web01")):
             assert name not in text
