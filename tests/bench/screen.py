@@ -1,4 +1,4 @@
-"""The upstream that both sides of a measurement share: one Xvnc with text that scrolls."""
+"""The upstream that all sides of a measurement share: one Xvnc with something that moves."""
 
 from __future__ import annotations
 
@@ -13,30 +13,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# Prints lines at a steady rate, each different, so that nothing can be left out.
-SCROLL = """
-import itertools, sys, time
-rate = float(sys.argv[1])
-begun = time.monotonic()
-for number in itertools.count():
-    words = ' '.join(f'{(number * 7919 + column * 104729) % 99991:05d}' for column in range(14))
-    print(f'{number:08d} {words}', flush=True)
-    time.sleep(max(0.0, begun + (number + 1) / rate - time.monotonic()))
-"""
+from tests.bench.clock import Clock
 
 
 @dataclass(frozen=True)
 class Screen:
-    """A running X server that speaks VNC on a loopback port."""
+    """A VNC server on a loopback port, which process it is, and its picture's clock."""
 
     port: int
-    display: str
     pid: int
+    clock: Clock
+    display: str = ""
+    painter: int = 0  # the process that paints, where there is one
 
 
 @contextmanager
-def scrolling_screen(lines_per_second: float) -> Iterator[Screen]:
-    """Xvnc at 1280x800 and an xterm over all of it that prints at that rate."""
+def painted_screen(workload: str) -> Iterator[Screen]:
+    """Xvnc at 1280x800 and a painter of `workload` over all of it."""
     with tempfile.TemporaryDirectory() as folder:
         number = _free_display()
         port = 5900 + number
@@ -45,21 +38,19 @@ def scrolling_screen(lines_per_second: float) -> Iterator[Screen]:
              "-localhost", "-SecurityTypes", "None", "-AlwaysShared", "-auth", "/dev/null", "-ac"],
             cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        terminal: subprocess.Popen[bytes] | None = None
+        painter: subprocess.Popen[str] | None = None
         try:
-            _wait_for_port(port)
-            script = Path(folder) / "scroll.py"
-            script.write_text(SCROLL)
-            terminal = subprocess.Popen(
-                ["xterm", "-geometry", "213x61+0+0", "-fn", "fixed", "-e",
-                 sys.executable, str(script), str(lines_per_second)],
-                env={**os.environ, "DISPLAY": f":{number}"},
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            wait_for_port(port)
+            painter = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.painter", f":{number}", workload],
+                env={**os.environ, "XAUTHORITY": str(Path(folder) / "none")},
+                stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
-            time.sleep(1.0)  # xterm maps its window; nothing tells when the first lines are drawn
-            yield Screen(port, f":{number}", server.pid)
+            assert painter.stdout is not None
+            assert painter.stdout.readline() == "painting\n", "the painter failed"
+            yield Screen(port, server.pid, Clock(), f":{number}", painter.pid)
         finally:
-            for process in (terminal, server):
+            for process in (painter, server):
                 if process is not None:
                     process.terminate()
                     process.wait(10)
@@ -74,13 +65,15 @@ def _free_display() -> int:
 
 
 def answers(port: int) -> bool:
+    """Whether somebody listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _wait_for_port(port: int) -> None:
+def wait_for_port(port: int) -> None:
+    """Raises: RuntimeError where nobody listens within 10 s."""
     deadline = time.monotonic() + 10
     while not answers(port):
         if deadline < time.monotonic():
-            raise RuntimeError("Xvnc did not start")
+            raise RuntimeError(f"nothing listens on port {port}")
         time.sleep(0.05)

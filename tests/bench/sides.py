@@ -1,4 +1,4 @@
-"""The two sides of a measurement: this gateway, and websockify, in front of the same screen."""
+"""The sides of a measurement, before the same screens: this gateway, websockify, nothing."""
 
 from __future__ import annotations
 
@@ -10,93 +10,148 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+
+import psutil
+import uvloop
 
 from gateway.demo import CONTOSO
 from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Vm
-from tests.bench.screen import answers
+from tests.bench.screen import wait_for_port
 from tests.bench.viewer import Door
-from tests.doubles.standing import NODE, Standing, free_port, standing_gateway
+from tests.doubles.standing import NODE, ShiftedClock, Standing, free_port, standing_gateway
 
-RESOURCE_ID = (
-    f"/subscriptions/{CONTOSO}/resourceGroups/bench/providers/Microsoft.Compute"
-    "/virtualMachines/bench01"
-)
+_GROUP = f"/subscriptions/{CONTOSO}/resourceGroups/bench/providers/Microsoft.Compute"
+_BETWEEN_CODES = timedelta(seconds=31)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One server under measurement: which process pays, and a door for each viewer."""
+    """One server under measurement: which process pays (None: nobody), and where it listens.
+
+    `doors(screen, viewers)` are so many ways to the screen of that number; the first one types.
+    """
 
     name: str
-    pid: int
-    doors: Callable[[int], list[Door]]
+    pid: int | None
+    port: int
+    doors: Callable[[int, int], list[Door]]
+
+    def behind(self, port: int) -> Side:
+        """The same, reached through a proxy on `port`."""
+
+        def doors(screen: int, viewers: int) -> list[Door]:
+            here, there = f":{self.port}", f":{port}"
+            found = self.doors(screen, viewers)
+            return [replace(door, url=door.url.replace(here, there, 1)) for door in found]
+
+        return replace(self, doors=doors)
 
 
 @contextmanager
-def websockify_side(port: int) -> Iterator[Side]:
-    """websockify in front of the VNC server on `port`."""
-    listen = free_port()
+def direct_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
+    """A plain TCP connection to the VNC server."""
+
+    def doors(screen: int, viewers: int) -> list[Door]:
+        return [Door(f"tcp://127.0.0.1:{ports[screen]}")] * viewers
+
+    yield Side("direct", None, ports[0], doors)
+
+
+@contextmanager
+def websockify_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
+    """websockify in front of each VNC server, all children of one process."""
+    listens = [free_port() for _ in ports]
     process = subprocess.Popen(
-        [sys.executable, "-m", "websockify", f"127.0.0.1:{listen}", f"127.0.0.1:{port}"],
+        [sys.executable, "-m", "tests.bench.sides", "--relay",
+         *(f"{listen}:{port}" for listen, port in zip(listens, ports, strict=True))],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        while not answers(listen):
-            time.sleep(0.05)
-        yield Side(
-            "websockify", process.pid, lambda count: [Door(f"ws://127.0.0.1:{listen}/")] * count
-        )
+        for listen in listens:
+            wait_for_port(listen)
+
+        def doors(screen: int, viewers: int) -> list[Door]:
+            return [Door(f"ws://127.0.0.1:{listens[screen]}/")] * viewers
+
+        yield Side("websockify", process.pid, listens[0], doors)
     finally:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.terminate()
         process.terminate()
         process.wait(10)
 
 
 @contextmanager
-def gateway_side(port: int, viewers: int) -> Iterator[Side]:
-    """This gateway, in a process of its own, with a console open on the VNC server on `port`."""
+def gateway_side(ports: Sequence[int], viewers: int = 1) -> Iterator[Side]:
+    """This gateway, in a process of its own, with a console open on each VNC server."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sides", str(port), str(viewers)],
+        [sys.executable, "-m", "tests.bench.sides", "--viewers", str(viewers), *map(str, ports)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        doors = [Door(**door) for door in json.loads(process.stdout.readline())]
-        yield Side("gateway", process.pid, lambda count: doors[:count])
+        stood = json.loads(process.stdout.readline())
+        found = [[Door(**door) for door in doors] for doors in stood["doors"]]
+        yield Side(
+            "gateway", process.pid, stood["port"], lambda screen, viewers: found[screen][:viewers]
+        )
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
 
 
-async def _stand(port: int, viewers: int) -> None:
-    vm = Vm(RESOURCE_ID, CONTOSO, "bench01", "linux", NODE)
-    machine = Machine(vm, ConsoleAddress("vnc", host="127.0.0.1", port=port))
+SIDES: dict[str, Callable[[Sequence[int], int], AbstractContextManager[Side]]] = {
+    "direct": direct_side,
+    "websockify": websockify_side,
+    "gateway": gateway_side,
+}
+
+
+async def _stand(ports: list[int], viewers: int) -> None:
+    machines = [
+        Machine(
+            Vm(f"{_GROUP}/virtualMachines/bench{n:02}", CONTOSO, f"bench{n:02}", "linux", NODE),
+            ConsoleAddress("vnc", host="127.0.0.1", port=port),
+        )
+        for n, port in enumerate(ports)
+    ]
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    clock = ShiftedClock()
     with tempfile.TemporaryDirectory() as folder:
-        async with standing_gateway(Path(folder), [machine]) as standing:
-            doors = await _doors(standing, viewers)
-            print(json.dumps([asdict(door) for door in doors]), flush=True)
+        async with standing_gateway(Path(folder), machines, clock=clock) as standing:
+            tenant = await standing.token("contoso")
+            doors = []
+            for machine in machines:
+                doors.append(await _doors(standing, machine, tenant, viewers))
+                if len(machines) > 1:
+                    # Each opening asks for a one-time code of its own.
+                    clock.ahead += _BETWEEN_CODES
+            port = int(standing.base.rpartition(":")[2])
+            said = {"port": port, "doors": [[asdict(door) for door in each] for each in doors]}
+            print(json.dumps(said), flush=True)
             await told.wait()
 
 
-async def _doors(standing: Standing, viewers: int) -> list[Door]:
+async def _doors(standing: Standing, machine: Machine, tenant: str, viewers: int) -> list[Door]:
     """One operator, and tenants who watch: the first door must be opened first."""
-    tenant = await standing.token("contoso")
+    resource_id = machine.vm.resource_id
     async with standing.api(tenant) as api:
-        request = {"resource_id": RESOURCE_ID, "reason": "a measurement"}
+        request = {"resource_id": resource_id, "reason": "a measurement"}
         async with api.post("/api/v1/consents", json=request) as response:
             assert response.status in {200, 201}, await response.text()
     operator = standing.accounts["olga"]
     proof = {"user": "olga", "password": operator.password, "code": standing.code("olga")}
     async with (
         standing.api() as api,
-        api.post("/api/v1/consoles", json={"resource_id": RESOURCE_ID, **proof}) as response,
+        api.post("/api/v1/consoles", json={"resource_id": resource_id, **proof}) as response,
     ):
         opened = await response.json()
         assert response.status in {200, 201}, opened
@@ -106,20 +161,32 @@ async def _doors(standing: Standing, viewers: int) -> list[Door]:
     return [first, *[watching] * (viewers - 1)]
 
 
+def _relay(pairs: list[str]) -> None:
+    """websockify in front of each port, one after another from the same parent."""
+    children = []
+    for pair in pairs:
+        listen, _, port = pair.partition(":")
+        children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "websockify", f"127.0.0.1:{listen}", f"127.0.0.1:{port}"]
+            )
+        )
+    while all(child.poll() is None for child in children):
+        time.sleep(1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("port", type=int)
-    parser.add_argument("viewers", type=int)
+    parser.add_argument("ports", nargs="+")
+    parser.add_argument("--viewers", type=int, default=1)
+    parser.add_argument("--relay", action="store_true")
     arguments = parser.parse_args()
+    if arguments.relay:
+        _relay(arguments.ports)
+        return
     configure_logs(level="warning")
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_stand(arguments.port, arguments.viewers))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    import uvloop
-
-    return uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_stand([int(port) for port in arguments.ports], arguments.viewers))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""One measurement: viewers watch one side for a while; what they saw and what it cost."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from tests.bench.clock import WRAP
+from tests.bench.viewer import Account, Visit
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process and its children took: cores, and private memory in bytes at the end."""
+
+    cores: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run: an account of each visit, seconds watched, and each process' cost by its name."""
+
+    accounts: list[Account]
+    seconds: float
+    costs: dict[str, Cost]
+
+    def frames(self) -> float:
+        """Pictures a second of the slowest viewer that was there all the time."""
+        return min(len(each.clocks) for each in self.accounts) / self.seconds
+
+    def updates(self) -> float:
+        """Updates a second of the slowest viewer."""
+        return min(each.updates for each in self.accounts) / self.seconds
+
+    def kilobytes(self) -> float:
+        """A second, of the mean viewer."""
+        return statistics.mean(each.received for each in self.accounts) / self.seconds / 1000
+
+    def age(self, part: float) -> float:
+        """Milliseconds: for that part of the time the shown picture was younger; worst viewer."""
+        return max(shown_age(each, part) for each in self.accounts)
+
+    def delays(self) -> list[float]:
+        """Milliseconds from each key to its pixel."""
+        return sorted(1000 * key for each in self.accounts for key in each.keys)
+
+
+def shown_age(account: Account, part: float) -> float:
+    """A quantile of how old the shown picture was, in milliseconds, over time.
+
+    From one arrival to the next the shown picture grows older as time passes.
+    """
+    spans = []
+    ends = [when for when, _ in account.clocks[1:]] + [account.until]
+    for (when, counter), end in zip(account.clocks, ends, strict=True):
+        age = (1000 * when - counter) % WRAP
+        spans.append((age, age + 1000 * (end - when)))
+    if not spans:
+        return float("inf")
+    total = part * sum(end - begin for begin, end in spans)
+    low, high = 0.0, max(end for _, end in spans)
+    for _ in range(40):
+        middle = (low + high) / 2
+        if sum(max(0.0, min(end, middle) - begin) for begin, end in spans) < total:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """The value below which that part of `values` lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
+
+
+def measure(visits: Sequence[Visit], pids: dict[str, int], seconds: float) -> Outcome:
+    """Let all visits watch for so long, and see what the processes named in `pids` spend."""
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.viewer"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert watching.stdin is not None and watching.stdout is not None
+    asked: dict[str, Any] = {"visits": [asdict(each) for each in visits], "seconds": seconds}
+    watching.stdin.write(json.dumps(asked) + "\n")
+    watching.stdin.close()
+    assert watching.stdout.readline() == "started\n", "a viewer failed"
+    begun = time.monotonic()
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    time.sleep(max(0.0, seconds - 0.05))
+    elapsed = time.monotonic() - begun
+    costs = {
+        name: Cost((cpu_seconds(pid) - before[name]) / elapsed, memory(pid))
+        for name, pid in pids.items()
+    }
+    accounts = [Account(**each) for each in json.loads(watching.stdout.readline())]
+    watching.wait(10)
+    return Outcome(accounts, seconds, costs)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and of the children that it has or had."""
+    process = psutil.Process(pid)
+    times = process.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in process.children(recursive=True):
+        spent = child.cpu_times()
+        total += spent.user + spent.system
+    return float(total)
+
+
+def memory(pid: int) -> int:
+    """Private bytes (USS) of a process and its children."""
+    process = psutil.Process(pid)
+    return int(
+        sum(each.memory_full_info().uss for each in (process, *process.children(recursive=True)))
+    )
