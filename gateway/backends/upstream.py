@@ -33,6 +33,11 @@ class Upstream:
         """Send, without waiting."""
         self._wire.write(data)
 
+    @property
+    def full(self) -> bool:
+        """Whether what was written waits to be taken."""
+        return self._wire.full
+
     async def drain(self) -> None:
         """Wait until the other end has taken most of what was written. Raises: UpstreamError."""
         await self._wire.drain()

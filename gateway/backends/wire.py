@@ -58,6 +58,11 @@ class Wire(asyncio.Protocol):
             self._error = UpstreamError("the console stopped taking input")
             self._transport.abort()
 
+    @property
+    def full(self) -> bool:
+        """Whether the other end has yet to take most of what was written."""
+        return not self._writable.is_set()
+
     async def drain(self) -> None:
         """Wait until the other end has taken most of it. Raises: UpstreamError."""
         await self._writable.wait()

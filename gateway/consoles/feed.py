@@ -53,6 +53,7 @@ class Feed:
         self._pixel_format = RGBX
         self._profile = Profile()  # as the viewer would have it
         self._link = LinkQuality()
+        self._levels: dict[int, Profile] = {}  # the same, at each JPEG level that it was painted
         self._sent = 0
         self._size = picture.size  # what the viewer believes
         self._requested = False
@@ -157,6 +158,8 @@ class Feed:
         return self._requested or self._continuous
 
     async def _update(self, clock: Callable[[], float]) -> bytes:
+        if not self.behind and self._size == self._picture.size:
+            return b""
         now = clock()
         if self._fences and self._pace.pause(now):
             return b""
@@ -177,7 +180,7 @@ class Feed:
         return update.payload + self._fence(update.size, clock())
 
     def _fence(self, size: int, now: float) -> bytes:
-        if not self._fences:
+        if not self._fences or (size and self._pace.goes_along(size, now)):
             return b""
         return fence(_OURS, _NUMBER.pack(self._pace.sent(size, now)))
 
@@ -211,6 +214,7 @@ class Feed:
             # Whatever it was sent, it may not look as this profile would have it.
             self._sent = 0
         self._profile = profile
+        self._levels.clear()
 
     def _painted(self, now: float) -> Profile:
         """How to encode for it now."""
@@ -220,4 +224,8 @@ class Feed:
         quality = pinned(offered) or self._link.judged(
             pace.rate, pace.base or 0.0, pressed=pace.pressed(now), now=now
         )
-        return self._profile.at_level(quality.value)
+        level: int = quality.value
+        profile = self._levels.get(level)
+        if profile is None:
+            profile = self._levels[level] = self._profile.at_level(level)
+        return profile

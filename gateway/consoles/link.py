@@ -140,7 +140,8 @@ class Link:
             events = connection.receive_data(data)
             upstream.write(connection.data_to_send())
             shown = self._happened(events, shown=shown)
-            await self._within(self._timing.dead, upstream.drain())
+            if upstream.full:
+                await self._within(self._timing.dead, upstream.drain())
 
     def _happened(self, events: Sequence[Event], *, shown: bool) -> bool:
         frame = self._host.happened(events)

@@ -25,6 +25,10 @@ MAX_WINDOW: Final = 8 * 1024 * 1024
 MIN_SAMPLE: Final = 4 * 1024  # bytes; fewer are gone too soon for their time to be told
 MIN_BUSY: Final = 0.001
 MAX_FENCES: Final = 128  # unanswered ones
+# Small updates on an idle link share a fence: each echo costs us what an update does.
+ALONG_BYTES: Final = 16 * 1024
+ALONG_LINK_SECONDS: Final = 0.02
+ALONG_SECONDS: Final = 0.1
 BASE_SECONDS: Final = 20.0  # for so long the shortest round trip is believed
 DRAIN_SECONDS: Final = 10.0  # after so long it is measured on an idle link again
 MAX_BASE: Final = 1.0  # seconds; longer ones are queues, whatever they were measured on
@@ -57,6 +61,8 @@ class Pace:
         self._echo_at = -inf
         self._free_at = -inf  # when the link is reckoned to be done with all that was sent
         self._burst = (0, 0.0)  # bytes without a pause between them, and how long they took
+        self._along = 0  # bytes that went without a fence
+        self._fenced_at = -inf
 
     @property
     def base(self) -> float | None:
@@ -90,6 +96,20 @@ class Pace:
         """Whether an empty fence should go first: the link is idle and long was not measured so."""
         return not self._marks and DRAIN_SECONDS < now - self._drained_at
 
+    def goes_along(self, size: int, now: float) -> bool:
+        """Whether so few bytes may go without a fence; they are counted with the next one's."""
+        most = min(ALONG_BYTES, self.rate * ALONG_LINK_SECONDS)
+        if (
+            most < self._along + size
+            or self._fenced_at + ALONG_SECONDS <= now
+            or self._late
+            or self.pressed(now)
+        ):
+            return False
+        self._along += size
+        self.in_flight += size
+        return True
+
     def sent(self, size: int, now: float) -> int:
         """Bytes went out and a fence behind them; returns the fence's number."""
         if size <= MIN_SAMPLE and not self.in_flight:
@@ -98,7 +118,8 @@ class Pace:
             self._newest = size
         self.in_flight += size
         self._number = (self._number + 1) & 0xFFFFFFFF
-        mark = _Mark(self._number, size, now)
+        mark = _Mark(self._number, size + self._along, now)
+        self._along, self._fenced_at = 0, now
         self._marks.append(mark)
         self._free_at = self._done(mark, self._free_at)
         return self._number
@@ -124,7 +145,7 @@ class Pace:
     def _window(self) -> float:
         """What may be unanswered at most, should the echoes fail to come."""
         # All but the last byte of the oldest update may have arrived.
-        oldest = self._marks[0].size
+        oldest = self._marks[0].size if self._marks else 0
         return min(self.rate * ((self.base or 0.0) + QUEUE_SECONDS) + oldest, MAX_WINDOW)
 
     def _is_stale(self, now: float) -> bool:

@@ -43,6 +43,10 @@ class Upstream(Protocol):
     def write(self, data: bytes) -> None:
         """Send, without waiting."""
 
+    @property
+    def full(self) -> bool:
+        """Whether what was written waits to be taken."""
+
     async def drain(self) -> None:
         """Wait until the other end has taken most of what was written. Raises: UpstreamError."""
 

@@ -58,6 +58,11 @@ class _OverError(Exception):
     """Ends the viewer's task group."""
 
 
+def _says_little(message: Message) -> bool:
+    """Whether it asks for nothing that might be sent."""
+    return isinstance(message, Fence | Key | Pointer)
+
+
 class Viewer:
     """Serves one socket until it leaves or is cut."""
 
@@ -288,7 +293,8 @@ class Viewer:
             if wait := self._heard(message):
                 # Back-pressure: keys are delayed, never dropped.
                 await asyncio.sleep(wait)
-        self._wake.set()
+        if self._replies or self.feed.behind or not all(map(_says_little, messages)):
+            self._wake.set()
         while MAX_REPLIES < len(self._replies):
             self._room.clear()
             await self._room.wait()

@@ -107,12 +107,14 @@ class ClientConnection:
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """Parse as far as the bytes reach, to a frame's end, or until that took long.
 
-        Returns what happened; a frame is its last event, if there is one.
+        Returns what happened; of what was painted, one frame at most.
 
         Raises: RfbError for anything malformed or out of bounds, UpstreamRefused where the server
         turns us away. After an error the connection is of no more use.
         """
         self._reader.feed(data)
+        if self._updates is not None:
+            self._updates.seen()
         events = self._events.copy()
         self._events.clear()
         return events

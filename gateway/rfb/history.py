@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from gateway.rfb.encodings.words import Words
@@ -29,6 +30,7 @@ class Frame:
     operations: tuple[Operation, ...]
     refinement: bool
     paintings: dict[Profile, Painting] = field(default_factory=dict)
+    size: int = 0  # bytes that its paintings held when they were last weighed
 
     def painted_area(self, profile: Profile) -> int:
         """Pixels to send: what was written, and what was copied where CopyRect is unknown."""
@@ -46,12 +48,18 @@ class Frame:
             self.paintings[profile] = painting
         return painting
 
-    def forget_contents(self) -> None:
-        """It is not the newest any more."""
+    def rest(self) -> None:
+        """It is not the newest any more: nobody makes another painting of it."""
+        self.weighed()
         self.operations = tuple(
             replace(each, content=None) if isinstance(each, Write) and each.content else each
             for each in self.operations
         )
+
+    def weighed(self) -> int:
+        """How many bytes its paintings hold, now."""
+        self.size = sum(each.size for each in self.paintings.values())
+        return self.size
 
     def concerns(self, profile: Profile) -> bool:
         """Whether the frame says anything to viewers with `profile`."""
@@ -66,18 +74,24 @@ class History:
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()
+        self._held = 0  # bytes of the frames before the newest, at most
 
     def clear(self) -> None:
         self._frames.clear()
+        self._held = 0
 
     def add(self, frame: Frame) -> None:
         """Keep one more frame, and forget the oldest where there are too many or too much."""
         if self._frames:
             # Its paintings hold what they need; nobody makes another one.
-            self._frames[-1].forget_contents()
+            self._frames[-1].rest()
+            self._held += self._frames[-1].size
         self._frames.append(frame)
-        while MAX_FRAMES < len(self._frames) or MAX_BYTES < self._size():
-            self._frames.popleft()
+        if MAX_BYTES < self._held:
+            # Pixels that waited to be encoded may have become fewer bytes.
+            self._held = sum(each.weighed() for each in islice(self._frames, len(self._frames) - 1))
+        while MAX_FRAMES < len(self._frames) or MAX_BYTES < self._held:
+            self._held -= self._frames.popleft().size
 
     def since(self, sent: int, profile: Profile) -> list[Frame] | None:
         """The frames after `sent` that concern `profile`; None where one cannot be replayed.
@@ -88,10 +102,8 @@ class History:
         frames = self._frames
         if not frames or sent + 1 < frames[0].number:
             return None
-        wanted = [each for each in frames if sent < each.number and each.concerns(profile)]
+        missed = (frames[at] for at in range(sent - frames[-1].number, 0))
+        wanted = [each for each in missed if each.concerns(profile)]
         if any(profile not in each.paintings for each in wanted if each is not frames[-1]):
             return None
         return wanted
-
-    def _size(self) -> int:
-        return sum(each.size for frame in self._frames for each in frame.paintings.values())

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gateway.rfb.wire import RGBX, Encoding, PixelFormat
 
 __all__ = ["Profile"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """How to encode for a viewer; viewers with equal profiles share their encoded bytes.
+
+    It is the key to what has been encoded, looked up for each viewer of each frame: what is derived
+    from it is derived once.
 
     `jpeg_quality` is the level 0 … 9 that the viewer asked for, None for no loss at all.
     `resize` is the pseudo-encoding that tells it a new size, None where it knows neither.
@@ -53,10 +57,18 @@ class Profile:
             return False
         return replace(before, jpeg_quality=self.jpeg_quality) == self
 
-    @property
+    @cached_property
     def painting(self) -> Profile:
         """The part that decides how pixels are encoded."""
-        return replace(self, resize=None)
+        return self if self.resize is None else replace(self, resize=None)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        fields = (self.encoding, self.jpeg_quality, self.copyrect, self.pixel_format, self.resize)
+        return hash(fields)
 
 
 _RESIZES = (Encoding.EXTENDED_DESKTOP_SIZE, Encoding.DESKTOP_SIZE)

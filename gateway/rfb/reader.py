@@ -71,7 +71,7 @@ class Reader:
         try:
             while at + need <= end:
                 if need < 0:
-                    stop = at < end if need == LOOK else left + need <= 0
+                    stop = need == LOOK or left + need <= 0
                     left += 0 if need == LOOK else need
                     need = 0  # what resumes the parser is nothing
                     if stop:

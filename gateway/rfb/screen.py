@@ -256,13 +256,14 @@ class Screen:
 
     def _paintings(self, sent: int, profile: Profile) -> Sequence[Painting]:
         """Either each frame's own operations since `sent`, or today's pixels where it is behind."""
-        owed = self._owed(sent, profile)
         frames = self._history.since(sent, profile) if self.whole else None
-        if frames is not None and (
-            len(frames) <= 1
-            or sum(each.painted_area(profile) for each in frames) <= self._area(owed)
-        ):
+        if frames is not None and len(frames) <= 1:
             return [each.painting(self._pixels, profile, self._tally) for each in frames]
+        owed = self._owed(sent, profile)
+        if frames is not None:
+            said = sum(each.painted_area(profile) for each in frames)
+            if said <= self._area(owed):
+                return [each.painting(self._pixels, profile, self._tally) for each in frames]
         self._torn = self._torn or not self.whole
         return self._merge(owed, profile)
 

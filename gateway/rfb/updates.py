@@ -55,6 +55,7 @@ class Updates:
         self._emit = emit
         self._area = 0  # what this update has painted so far
         self._shown = False  # there was a first frame, however black
+        self._unseen = False  # the owner may not have seen the last one yet
         self._words = as_words(self.framebuffer.pixels)
         self._operations: list[Operation] = []
         self._painters: dict[int, Painter] = {
@@ -65,6 +66,10 @@ class Updates:
             Encoding.ZRLE: ZrleDecoder().decode,
         }
 
+    def seen(self) -> None:
+        """The owner has been told of the last frame."""
+        self._unseen = False
+
     def settle(self) -> Reading[None]:
         """Take the framebuffer's memory before anything is painted; it asks for no bytes."""
         for pixels in self.framebuffer.settling():
@@ -72,6 +77,9 @@ class Updates:
 
     def read(self, rects: int) -> Reading[None]:
         """Read one update of so many rects. Raises: RfbError."""
+        if self._unseen:
+            # There is a frame to look at before this one paints over it.
+            yield LOOK
         self._area = work = 0
         self.framebuffer.whole = False
         for _ in range(rects):
@@ -104,9 +112,7 @@ class Updates:
         if self._operations:
             self._emit(FrameReceived(tuple(self._operations)))
             self._operations.clear()
-            self._shown = True
-            # Before the next update paints over it.
-            yield LOOK
+            self._shown = self._unseen = True
 
     def _count(self, area: int) -> None:
         self._area += area

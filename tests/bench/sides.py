@@ -23,6 +23,7 @@ from gateway.demo import CONTOSO
 from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Vm
+from gateway.viewing.stream import MAX_TABS
 from tests.bench.screen import wait_for_port
 from tests.bench.viewer import Door
 from tests.doubles.standing import NODE, ShiftedClock, Standing, free_port, standing_gateway
@@ -127,10 +128,11 @@ async def _stand(ports: list[int], viewers: int) -> None:
     clock = ShiftedClock()
     with tempfile.TemporaryDirectory() as folder:
         async with standing_gateway(Path(folder), machines, clock=clock) as standing:
-            tenant = await standing.token("contoso")
+            # One sign-in may have so many tabs open on a console.
+            tenants = [await standing.token("contoso") for _ in range(0, viewers, MAX_TABS)]
             doors = []
             for machine in machines:
-                doors.append(await _doors(standing, machine, tenant, viewers))
+                doors.append(await _doors(standing, machine, tenants, viewers))
                 if len(machines) > 1:
                     # Each opening asks for a one-time code of its own.
                     clock.ahead += _BETWEEN_CODES
@@ -140,10 +142,12 @@ async def _stand(ports: list[int], viewers: int) -> None:
             await told.wait()
 
 
-async def _doors(standing: Standing, machine: Machine, tenant: str, viewers: int) -> list[Door]:
+async def _doors(
+    standing: Standing, machine: Machine, tenants: Sequence[str], viewers: int
+) -> list[Door]:
     """One operator, and tenants who watch: the first door must be opened first."""
     resource_id = machine.vm.resource_id
-    async with standing.api(tenant) as api:
+    async with standing.api(tenants[0]) as api:
         request = {"resource_id": resource_id, "reason": "a measurement"}
         async with api.post("/api/v1/consents", json=request) as response:
             assert response.status in {200, 201}, await response.text()
@@ -157,8 +161,11 @@ async def _doors(standing: Standing, machine: Machine, tenant: str, viewers: int
         assert response.status in {200, 201}, opened
     common = {"origin": standing.base, "ca_file": str(standing.ca_file)}
     first = Door(opened["stream"], ("eva.rfb", f"ticket.{opened['ticket']}"), **common)
-    watching = Door(opened["stream"], ("eva.rfb",), token=tenant, **common)
-    return [first, *[watching] * (viewers - 1)]
+    watching = [
+        Door(opened["stream"], ("eva.rfb",), token=tenants[number // MAX_TABS], **common)
+        for number in range(viewers - 1)
+    ]
+    return [first, *watching]
 
 
 def _relay(pairs: list[str]) -> None:

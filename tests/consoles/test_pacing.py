@@ -323,3 +323,38 @@ def test_whoever_waits_as_told_stays_within_the_rate(pauses: list[float]) -> Non
     for pause in pauses:
         now += pause + allowance.spend(1, now + pause)
     assert len(pauses) <= 50 + 200 * now + 1
+
+
+def known(rate: float = 1e6) -> Pace:
+    """A link of so many bytes a second and 10 ms, idle."""
+    pace = Pace()
+    pace.echoed(pace.sent(0, 0.0), 0.01)
+    pace.echoed(pace.sent(20_000, 0.1), 0.11 + 20_000 / rate)
+    assert pace.rate == pytest.approx(rate)
+    return pace
+
+
+def test_small_updates_on_an_idle_link_share_a_fence() -> None:
+    pace = known()
+    assert all(pace.goes_along(1000, 0.15) for _ in range(16))
+    assert not pace.goes_along(1000, 0.15)
+    assert pace.in_flight == 16_000
+    assert not pace.pause(0.15)
+    # The next fence vouches for them all.
+    number = pace.sent(1000, 0.15)
+    assert pace.in_flight == 17_000
+    pace.echoed(number, 0.18)
+    assert pace.in_flight == 0
+
+
+def test_after_a_while_each_update_has_its_fence() -> None:
+    assert known().goes_along(100, 0.19)
+    assert not known().goes_along(100, 0.21)
+
+
+def test_on_a_thin_or_unknown_link_each_update_has_its_fence() -> None:
+    assert not Pace().goes_along(100, 0.0)
+    assert not known(50_000).goes_along(1001, 0.15)
+    pace = known()
+    assert pace.echoed(pace.sent(20_000, 0.2), 0.4)
+    assert not pace.goes_along(100, 0.2)

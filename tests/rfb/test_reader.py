@@ -83,8 +83,8 @@ def test_the_owner_may_look_before_any_more_is_parsed() -> None:
     assert (pieces, reader.paused) == ([b"a"], True)
     reader.feed(b"")
     assert (pieces, reader.paused) == ([b"a", b"b"], True)
-    reader.feed(b"")
-    # There is nothing more to parse: nobody need feed nothing.
-    assert (pieces, reader.paused) == ([b"a", b"b", b"c"], False)
     reader.feed(b"d")
-    assert pieces[-1] == b"d"
+    reader.feed(b"")
+    assert (pieces, reader.paused) == ([b"a", b"b", b"c", b"d"], True)
+    reader.feed(b"")
+    assert (pieces, reader.paused) == ([b"a", b"b", b"c", b"d"], False)

@@ -238,7 +238,9 @@ def test_the_bytes_kept_are_bounded() -> None:
         screen.update_for(screen.frame - 1, raw)
     framebuffer.fill(whole, (9, 9, 9))
     screen.painted([Write(whole)], 0)
-    assert screen._history._size() <= 8 * 1024 * 1024
+    kept = [each.size for frame in screen._history._frames for each in frame.paintings.values()]
+    assert sum(kept) <= 8 * 1024 * 1024
+    assert len(kept) == 1
 
 
 # Refinement
