@@ -43,14 +43,23 @@ def tile_rects(tiles: Tiles, bounds: Rect) -> list[Rect]:
 
     Runs in a row, joined to equal runs right below.
     """
+    rows, columns = tiles.shape
+    # With a border on both sides, each run of a row has two edges.
+    bordered = np.zeros((rows, columns + 2), np.bool_)
+    bordered[:, 1:-1] = tiles
+    tops, edges = np.nonzero(bordered[:, 1:] != bordered[:, :-1])
     rects: list[Rect] = []
-    open_runs: dict[tuple[int, int], int] = {}
-    for row in range(len(tiles) + 1):
-        runs = _runs(tiles[row]) if row < len(tiles) else frozenset()
-        for run in [run for run in open_runs if run not in runs]:
-            rects.append(_pixels(bounds, run, open_runs.pop(run), row))
-        for run in runs:
-            open_runs.setdefault(run, row)
+    open_runs: dict[tuple[int, int], tuple[int, int]] = {}
+    for row, left, right in zip(
+        tops[::2].tolist(), edges[::2].tolist(), edges[1::2].tolist(), strict=True
+    ):
+        run = (left, right)
+        top, bottom = open_runs.get(run, (row, row))
+        if bottom != row:
+            rects.append(_pixels(bounds, run, top, bottom))
+            top = row
+        open_runs[run] = (top, row + 1)
+    rects += [_pixels(bounds, run, *span) for run, span in open_runs.items()]
     return rects
 
 
@@ -73,12 +82,6 @@ def _tiles(different: Tiles) -> Tiles:
     height, width = different.shape
     by_row = np.logical_or.reduceat(different, np.arange(0, height, TILE), axis=0)
     return np.logical_or.reduceat(by_row, np.arange(0, width, TILE), axis=1)
-
-
-def _runs(tiles: Tiles) -> frozenset[tuple[int, int]]:
-    """Begin and end of each run of marked tiles in a row."""
-    edges = np.flatnonzero(np.diff(tiles, prepend=False, append=False)).tolist()
-    return frozenset(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _pixels(bounds: Rect, run: tuple[int, int], top: int, bottom: int) -> Rect:

@@ -64,18 +64,22 @@ def _clipped(
 
 def _exact(operations: list[Operation]) -> list[Operation]:
     """Copies that would read other pixels become Writes; content that is stale is left out."""
-    overlaps = _overlaps(operations)
+    overlaps = _overlaps(operations) if any(map(_has_content, operations)) else None
     done: list[Operation] = []
     for at, each in enumerate(operations):
         if isinstance(each, Copy):
             written = [one.rect for one in done if isinstance(one, Write)]
             later = [one.rect for one in operations[at:]]
             done.append(each if _reads_right(each.source, written, later) else Write(each.rect))
-        elif each.content is not None and overlaps[at, at + 1 :].any():
+        elif overlaps is not None and each.content and overlaps[at, at + 1 :].any():
             done.append(replace(each, content=None))
         else:
             done.append(each)
     return done
+
+
+def _has_content(operation: Operation) -> bool:
+    return isinstance(operation, Write) and operation.content is not None
 
 
 def _reads_right(source: Rect, written: Sequence[Rect], later: Sequence[Rect]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from gateway.errors import RfbError
 from gateway.rfb.damage import (
+    TILE,
     Tiles,
     changed_rects,
     grid_size,
@@ -261,8 +262,9 @@ class Screen:
             return [each.painting(self._pixels, profile, self._tally) for each in frames]
         owed = self._owed(sent, profile)
         if frames is not None:
+            # What they painted, some of it several times, against the tiles that they touched.
             said = sum(each.painted_area(profile) for each in frames)
-            if said <= self._area(owed):
+            if said <= np.count_nonzero(owed) * TILE * TILE:
                 return [each.painting(self._pixels, profile, self._tally) for each in frames]
         self._torn = self._torn or not self.whole
         return self._merge(owed, profile)
@@ -272,9 +274,6 @@ class Screen:
         if profile.jpeg_quality is not None:
             owed |= sent < self._refined
         return owed
-
-    def _area(self, tiles: Tiles) -> int:
-        return sum(each.area for each in tile_rects(tiles, self._whole))
 
     def _merge(self, owed: Tiles, profile: Profile) -> list[Painting]:
         # A tile that was refined since it was painted goes out without loss at once.

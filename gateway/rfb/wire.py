@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import RfbError
 
@@ -71,8 +71,7 @@ class FenceFlags(IntFlag):
     REQUEST = 1 << 31
 
 
-@dataclass(frozen=True, slots=True)
-class Rect:
+class Rect(NamedTuple):
     """A place and a size, in pixels."""
 
     x: int
