@@ -67,7 +67,7 @@ async def shake_hands(wire: Wire, console: Console, secure: Secure, progress: Pr
 async def _shake_hands(
     wire: Wire, console: Console, secure: Secure, progress: Progress
 ) -> Upstream:
-    connection = ClientConnection(password=console.password, want_tls=console.tls)
+    connection = ClientConnection(password=console.password, want_tls=console.tls, near=wire.near)
     events: list[Event] = []
     answered = False
     while not connection.ready:

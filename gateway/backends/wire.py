@@ -17,6 +17,7 @@ class Wire(asyncio.Protocol):
     """The transport's other half. Streams of asyncio would copy each byte twice more."""
 
     def __init__(self) -> None:
+        self.near = True  # bytes cost little on the way to the other end
         self._transport: asyncio.Transport | None = None
         self._chunks: list[bytes] = []
         self._unread = 0

@@ -16,16 +16,13 @@ from gateway.rfb.text import printable
 from gateway.rfb.updates import Updates
 from gateway.rfb.wire import MAX_CUT_TEXT, MAX_FENCE, MAX_NAME, RGBX, Cursor, Encoding, FenceFlags
 
-# Without JPEG, so that text is exact. For a screen of text, Tight costs the server and us what Raw
-# does, with a fiftieth of the bytes.
-DEFAULT_ENCODINGS: Final[Sequence[int]] = (
-    Encoding.COPYRECT,
-    Encoding.TIGHT,
-    Encoding.ZRLE,
-    Encoding.ZLIB,
-    Encoding.HEXTILE,
-    Encoding.RAW,
-    Encoding.COMPRESS_0,
+# Without JPEG, so that text is exact. A server nearby is asked not to deflate: Tight names few
+# colours as indices all the same, which costs it and us least (docs/architecture.md has figures).
+NEARBY: Final = Encoding.COMPRESS_0
+FAR_AWAY: Final = Encoding.COMPRESS_0 + 2
+_RAW_AREA: Final = 1024 * 768
+_PAINTING: Final = (Encoding.TIGHT, Encoding.ZRLE, Encoding.ZLIB, Encoding.HEXTILE, Encoding.RAW)
+_OTHERS: Final = (
     Encoding.CURSOR,
     Encoding.DESKTOP_SIZE,
     Encoding.EXTENDED_DESKTOP_SIZE,
@@ -36,6 +33,14 @@ DEFAULT_ENCODINGS: Final[Sequence[int]] = (
     Encoding.FENCE,
     Encoding.CONTINUOUS_UPDATES,
 )
+
+
+def offers(*, near: bool, raw: bool = False) -> tuple[int, ...]:
+    """What SetEncodings says, best first; `raw` puts Raw before all that analyses pixels."""
+    first = (Encoding.COPYRECT, Encoding.RAW) if raw else (Encoding.COPYRECT,)
+    painting = tuple(each for each in _PAINTING if each not in first)
+    return (*first, *painting, NEARBY if near else FAR_AWAY, *_OTHERS)
+
 
 _SERVER_INIT: Final = struct.Struct(">HH16xI")
 _UPDATE: Final = struct.Struct(">xH")
@@ -60,16 +65,23 @@ class ClientConnection:
         password: str | None = None,
         want_tls: bool = False,
         shared: bool = True,
-        offer: Sequence[int] = DEFAULT_ENCODINGS,
+        near: bool = True,
+        offer: Sequence[int] | None = None,
         work: int = WORK_AT_ONCE,
     ) -> None:
-        """`offer` is what SetEncodings says, best first; what `password` and `want_tls` ask for is
-        insisted upon; `work` is about how many nanoseconds one `receive_data` may take."""
+        """What `password` and `want_tls` ask for is insisted upon.
+
+        `near` says that bytes cost little on the way to the server. `offer` is what SetEncodings
+        says, best first, in place of what suits the server. `work` is about how many nanoseconds
+        one `receive_data` may take.
+        """
         self.ready = False
         self.continuous_updates = False
         self._wanted = Wanted(password, want_tls)
         self._shared = shared
-        self._offer = tuple(offer)
+        self._offer = offers(near=near) if offer is None else tuple(offer)
+        self._may_change = near and offer is None
+        self._raw = False  # Raw is what we ask for
         self._agreed: Agreed | None = None
         self._updates: Updates | None = None
         self._events: list[Event] = []
@@ -235,6 +247,20 @@ class ClientConnection:
             # Asked before the rects are read, so that a request is outstanding at all times.
             self.request_update()
         yield from self._screen.read(rects)
+        if self._may_change:
+            self._suit()
+
+    def _suit(self) -> None:
+        """Ask for what suits the server; whether it is TigerVNC it has said by its first update.
+
+        QEMU cuts a screen of text into hundreds of rects, and Tight into more; Raw costs all of us
+        least, but only a console's screen is so small that a network carries it 30 times a second.
+        """
+        screen = self.framebuffer
+        raw = not self.continuous_updates and screen.width * screen.height <= _RAW_AREA
+        if raw != self._raw:
+            self._raw = raw
+            self._send(outgoing.set_encodings(offers(near=True, raw=raw)))
 
     def _happened(self, event: Event) -> None:
         self._events.append(event)

@@ -32,12 +32,14 @@ _Matrix: TypeAlias = npt.NDArray[np.bool_]
 
 
 def replayable(
-    operations: Iterable[Operation], width: int, height: int, *, copies: bool = True
+    operations: Sequence[Operation], width: int, height: int, *, copies: bool = True
 ) -> list[Operation]:
     """What was done to a `width` x `height` framebuffer, as it can be done again, in order.
 
     With `copies` false, nothing that viewers hold may be copied: there are only Writes.
     """
+    if _MAX_OPERATIONS < len(operations):
+        return _tiled(operations, width, height)
     joined = list(_joined(_clipped(operations, width, height, copies=copies)))
     if _too_much(joined, width * height):
         return _tiled(joined, width, height)

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from gateway.errors import RfbError
 from gateway.rfb.encodings.copyrect import decode_copyrect
 from gateway.rfb.encodings.cursor import decode_cursor
@@ -14,7 +16,7 @@ from gateway.rfb.encodings.hextile import decode_hextile
 from gateway.rfb.encodings.raw import decode_raw
 from gateway.rfb.encodings.tight import TightDecoder
 from gateway.rfb.encodings.tight_content import TightContent
-from gateway.rfb.encodings.words import Words, as_words
+from gateway.rfb.encodings.words import USED, Words, as_words, words
 from gateway.rfb.encodings.zlib import ZlibDecoder
 from gateway.rfb.encodings.zrle import ZrleDecoder
 from gateway.rfb.events import CursorChanged, Event, FrameReceived, LedState, Renamed, Resized
@@ -38,8 +40,9 @@ _ROW_WORK: Final = 40
 _PIXEL_WORK: Final = 2
 _NEW_PIXEL_WORK: Final = 20
 _NAME_BYTE_WORK: Final = 100
-# Whether so few pixels changed at all is cheap to see: an answer to a probe disturbs no viewer.
+# Whether so few pixels changed at all is cheap to see: the answer to a probe disturbs no viewer.
 _COMPARED_AREA: Final = 4096
+_SMALL_AREA: Final = 16 * 1024
 
 
 class Updates:
@@ -87,10 +90,17 @@ class Updates:
             x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
             rect = Rect(x, y, width, height)
             painter = self._painters.get(encoding)
-            if painter is not None:
+            if encoding == Encoding.RAW and 1 < rects and 0 < width * height <= _SMALL_AREA:
+                # QEMU says a screen of text in hundreds of these.
                 into = self._inside(rect)
                 self._count(into.size)
-                compared = self._shown and into.size <= _COMPARED_AREA
+                pixels = words((yield 4 * width * height)).reshape(height, width)
+                np.bitwise_and(pixels, USED, out=into)
+                self._operations.append(Write(rect))
+            elif painter is not None:
+                into = self._inside(rect)
+                self._count(into.size)
+                compared = rects == 1 and self._shown and into.size <= _COMPARED_AREA
                 before = into.tobytes() if compared else None
                 content = yield from painter(into)
                 if before is None or into.tobytes() != before:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from gateway.rfb.client import DEFAULT_ENCODINGS, ClientConnection
+from gateway.rfb.client import ClientConnection, offers
 from gateway.rfb.events import Event
 
 # RFC 6143 §7.4: 32 bits, depth 24, little endian, true colour, 255 each, shifts 16, 8, 0.
@@ -35,11 +35,9 @@ def update(*rects: bytes, count: int | None = None) -> bytes:
     return struct.pack(">BxH", 0, len(rects) if count is None else count) + b"".join(rects)
 
 
-def ready_client(
-    width: int, height: int, offer: Sequence[int] = DEFAULT_ENCODINGS
-) -> ClientConnection:
+def ready_client(width: int, height: int, offer: Sequence[int] | None = None) -> ClientConnection:
     """A client whose handshake is over and whose first words were sent."""
-    client = ClientConnection(offer=offer)
+    client = ClientConnection(offer=offers(near=True) if offer is None else offer)
     client.receive_data(hello(width, height))
     client.data_to_send()
     return client

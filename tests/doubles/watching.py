@@ -17,7 +17,7 @@ from gateway.errors import UpstreamError
 from gateway.inventory import ConsoleAddress, Machine
 from gateway.policy.facts import Vm
 from gateway.rfb import outgoing
-from gateway.rfb.client import DEFAULT_ENCODINGS
+from gateway.rfb.client import offers
 from gateway.rfb.events import Event, FrameReceived
 from gateway.rfb.operations import Operation
 
@@ -119,7 +119,7 @@ class Watching:
 
     def ask_for(self, *encodings: int) -> None:
         """Have the server paint with these alone from now on, and show everything anew."""
-        pseudo = [each for each in DEFAULT_ENCODINGS if each < 0]
+        pseudo = [each for each in offers(near=True) if each < 0]
         self.upstream.write(outgoing.set_encodings([*encodings, *pseudo]))
         self.upstream.connection.request_update(incremental=False)
         self._send()

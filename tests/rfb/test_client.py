@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
-from gateway.rfb.client import DEFAULT_ENCODINGS, ClientConnection
+from gateway.rfb.client import ClientConnection, offers
 from gateway.rfb.events import (
     Bell,
     CursorChanged,
@@ -323,8 +323,61 @@ def test_more_can_be_asked_for() -> None:
 
 
 def test_text_is_asked_for_without_loss() -> None:
-    assert not set(DEFAULT_ENCODINGS) & set(range(-32, -22))  # JPEG qualities
-    assert DEFAULT_ENCODINGS[:2] == (1, 7)  # CopyRect, Tight
+    for near, raw in ((True, True), (True, False), (False, False)):
+        assert not set(offers(near=near, raw=raw)) & set(range(-32, -22))  # JPEG qualities
+
+
+def test_a_server_nearby_is_asked_not_to_deflate() -> None:
+    near, far = offers(near=True), offers(near=False)
+    assert near[:2] == far[:2] == (1, 7)  # CopyRect, Tight
+    assert -256 in near  # compression level 0
+    assert -254 in far  # level 2
+    assert set(near) - set(far) == {-256}
+
+
+def said_after_first_update(width: int, height: int, *, near: bool, before: bytes = b"") -> bytes:
+    """What a client says to a server when that has painted once."""
+    client = ClientConnection(near=near)
+    client.receive_data(hello(width, height))
+    client.receive_data(before)
+    client.data_to_send()
+    client.receive_data(update(rect(0, 0, 1, 1, 0, RED)))
+    return client.data_to_send()
+
+
+def asks_for_raw(said: bytes) -> bool:
+    # SetEncodings: type 2, padding, U16 count; CopyRect, Raw.
+    count = len(offers(near=True))
+    assert b"\x02\0" not in said or len(said) == 10 + 4 + 4 * count
+    return bytes([2, 0, 0, count]) + b"\0\0\0\1\0\0\0\0" in said
+
+
+def test_raw_is_asked_for_where_tight_would_be_hundreds_of_rects() -> None:
+    assert asks_for_raw(said_after_first_update(720, 400, near=True))
+    assert not asks_for_raw(said_after_first_update(720, 400, near=False))
+    assert not asks_for_raw(said_after_first_update(1280, 800, near=True))
+    # EndOfContinuousUpdates: this is TigerVNC's kind
+    assert not asks_for_raw(said_after_first_update(720, 400, near=True, before=b"\x96"))
+
+
+def test_what_is_asked_for_follows_the_size() -> None:
+    client = ClientConnection()
+    client.receive_data(hello(720, 400))
+    client.receive_data(update(rect(0, 0, 1, 1, 0, RED)))
+    client.data_to_send()
+    heard(client, update(rect(0, 0, 1280, 800, -223)))
+    tight_first = bytes([2, 0, 0, len(offers(near=True))]) + b"\0\0\0\1\0\0\0\x07"
+    assert tight_first in client.data_to_send()
+    heard(client, update(rect(0, 0, 1, 1, 0, RED)))
+    assert b"\x02\0" not in client.data_to_send()
+
+
+def test_many_small_rects_are_bounded_like_others() -> None:
+    client = ready_client(4, 3)
+    rects = [rect(0, 0, 4, 3, 0, RED * 12)] * 3
+    assert len(client.receive_data(update(*rects))) == 1
+    with pytest.raises(RfbError, match="reaches outside"):
+        client.receive_data(update(rect(1, 0, 4, 3, 0, RED * 12), rect(0, 0, 1, 1, 0, RED)))
 
 
 def test_an_unknown_message_is_refused() -> None:
