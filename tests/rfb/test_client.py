@@ -22,7 +22,7 @@ from gateway.rfb.events import (
 )
 from gateway.rfb.operations import Copy, Write
 from gateway.rfb.wire import Cursor, Rect
-from tests.doubles.serverwords import hello, ready_client, rect, update
+from tests.doubles.serverwords import heard, hello, ready_client, rect, update
 
 RED, GREEN, BLUE = b"\xff\x00\x00\x00", b"\x00\xff\x00\x00", b"\x00\x00\xff\x00"
 # FramebufferUpdateRequest: type 3, incremental, x, y, width, height
