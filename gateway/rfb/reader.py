@@ -25,6 +25,10 @@ WORK_AT_ONCE: Final = 20_000_000
 # parsed.
 LOOK: Final = -(1 << 62)
 
+# What a parser says to be handed all that has come, without taking any of it. What it makes of that
+# may not depend on how much it is.
+PEEK: Final = LOOK - 1
+
 
 class Reader:
     """Runs one parser over whatever pieces the network hands over.
@@ -70,6 +74,9 @@ class Reader:
         left, self.paused = self._work, False
         try:
             while at + need <= end:
+                if need == PEEK:
+                    need = send(held[at:])
+                    continue
                 if need < 0:
                     stop = need == LOOK or left + need <= 0
                     left += 0 if need == LOOK else need

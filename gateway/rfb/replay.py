@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gateway.rfb.damage import grid_size, tile_rects, tiles_of
+from gateway.rfb.damage import TILE, grid_size, tile_rects
 from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.wire import Rect
 
@@ -146,9 +146,23 @@ def _too_much(operations: Sequence[Operation], screen: int) -> bool:
     return _MAX_OPERATIONS < len(operations) or _MAX_COPIES < copies or _MAX_SCREENS * screen < area
 
 
-def _tiled(operations: Iterable[Operation], width: int, height: int) -> list[Operation]:
+def _tiled(operations: Sequence[Operation], width: int, height: int) -> list[Operation]:
     """The same damage in fewer rects: whole tiles, in the frame's last pixels."""
-    tiles = np.zeros(grid_size(width, height), np.bool_)
-    for each in operations:
-        tiles[tiles_of(each.rect)] = True
-    return [Write(rect) for rect in tile_rects(tiles, Rect(0, 0, width, height))]
+    rows, columns = grid_size(width, height)
+    corners = np.array([(*each.rect[:2], each.rect.right, each.rect.bottom) for each in operations])
+    left, top = corners[:, 0] // TILE, corners[:, 1] // TILE
+    right, bottom = -(-corners[:, 2] // TILE), -(-corners[:, 3] // TILE)
+    # What reaches outside ends at the edge; what lies outside is nothing there.
+    left, right = np.minimum(left, columns), np.minimum(right, columns)
+    top, bottom = np.minimum(top, rows), np.minimum(bottom, rows)
+    # Each rect is one more from its first corner on, and one less beyond its others.
+    steps = np.zeros((rows + 1, columns + 1), np.int64)
+    for at, step in (
+        ((top, left), 1),
+        ((top, right), -1),
+        ((bottom, left), -1),
+        ((bottom, right), 1),
+    ):
+        np.add.at(steps, at, step)
+    covered = steps.cumsum(axis=0).cumsum(axis=1)[:rows, :columns]
+    return [Write(rect) for rect in tile_rects(covered > 0, Rect(0, 0, width, height))]

@@ -16,13 +16,13 @@ from gateway.rfb.encodings.hextile import decode_hextile
 from gateway.rfb.encodings.raw import decode_raw
 from gateway.rfb.encodings.tight import TightDecoder
 from gateway.rfb.encodings.tight_content import TightContent
-from gateway.rfb.encodings.words import USED, Words, as_words, words
+from gateway.rfb.encodings.words import USED, WORD, Words, as_words
 from gateway.rfb.encodings.zlib import ZlibDecoder
 from gateway.rfb.encodings.zrle import ZrleDecoder
 from gateway.rfb.events import CursorChanged, Event, FrameReceived, LedState, Renamed, Resized
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Operation, Write
-from gateway.rfb.reader import LOOK, Reading
+from gateway.rfb.reader import LOOK, PEEK, Reading
 from gateway.rfb.text import printable
 from gateway.rfb.wire import MAX_NAME, MAX_PIXELS, Cursor, Encoding, Rect
 
@@ -85,19 +85,14 @@ class Updates:
             yield LOOK
         self._area = work = 0
         self.framebuffer.whole = False
-        for _ in range(rects):
+        left = rects
+        while left:
+            left -= 1
             # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
             x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
             rect = Rect(x, y, width, height)
             painter = self._painters.get(encoding)
-            if encoding == Encoding.RAW and 1 < rects and 0 < width * height <= _SMALL_AREA:
-                # QEMU says a screen of text in hundreds of these.
-                into = self._inside(rect)
-                self._count(into.size)
-                pixels = words((yield 4 * width * height)).reshape(height, width)
-                np.bitwise_and(pixels, USED, out=into)
-                self._operations.append(Write(rect))
-            elif painter is not None:
+            if painter is not None:
                 into = self._inside(rect)
                 self._count(into.size)
                 compared = rects == 1 and self._shown and into.size <= _COMPARED_AREA
@@ -117,12 +112,39 @@ class Updates:
             if _TOLD_WORK < work:
                 yield -work
                 work = 0
+            if encoding == Encoding.RAW and left and rect.area:
+                left -= yield from self._raw_rects(left)
         yield -work
         self.framebuffer.whole = True
         if self._operations:
             self._emit(FrameReceived(tuple(self._operations)))
             self._operations.clear()
             self._shown = self._unseen = True
+
+    def _raw_rects(self, most: int) -> Reading[int]:
+        """Paint the small Raw rects that have come, as far as they are whole; how many there were.
+
+        QEMU says a screen of text in hundreds of these.
+        """
+        held = yield PEEK
+        end, at, done, work = len(held), 0, 0, 0
+        while done < most and at + _RECT_HEADER.size <= end and work < _TOLD_WORK:
+            x, y, width, height, encoding = _RECT_HEADER.unpack_from(held, at)
+            area = width * height
+            begin = at + _RECT_HEADER.size
+            if encoding != Encoding.RAW or not 0 < area <= _SMALL_AREA or end < begin + 4 * area:
+                break
+            rect = Rect(x, y, width, height)
+            into = self._inside(rect)
+            self._count(area)
+            pixels: Words = np.frombuffer(held, WORD, area, begin).reshape(height, width)
+            np.bitwise_and(pixels, USED, out=into)
+            self._operations.append(Write(rect))
+            at, done = begin + 4 * area, done + 1
+            work += _RECT_WORK + _ROW_WORK * height + _PIXEL_WORK * area
+        yield at
+        yield -work
+        return done
 
     def _count(self, area: int) -> None:
         self._area += area

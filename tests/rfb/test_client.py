@@ -372,6 +372,21 @@ def test_what_is_asked_for_follows_the_size() -> None:
     assert b"\x02\0" not in client.data_to_send()
 
 
+@pytest.mark.parametrize("size", [1, 7, 100, 4096])
+def test_many_small_rects_are_painted_however_the_stream_is_cut(size: int) -> None:
+    whole, cut = ready_client(64, 64), ready_client(64, 64)
+    cells = [(x, y) for y in range(0, 64, 4) for x in range(0, 64, 4)]
+    painted = [rect(x, y, 4, 4, 0, bytes([x, y, 1, 9]) * 16) for x, y in cells]
+    said = update(*painted[:100], rect(0, 0, 8, 8, 1, b"\0\x10\0\x10"), *painted[100:]) + b"\x02"
+    events = heard(whole, said)
+    pieces = [heard(cut, said[at : at + size]) for at in range(0, len(said), size)]
+    assert [event for piece in pieces for event in piece] == events
+    assert isinstance(events[0], FrameReceived)
+    assert len(events[0].operations) == 257
+    assert whole.framebuffer.pixels.tobytes() == cut.framebuffer.pixels.tobytes()
+    assert whole.framebuffer.pixels[63, 63].tolist() == [60, 60, 1, 0]
+
+
 def test_many_small_rects_are_bounded_like_others() -> None:
     client = ready_client(4, 3)
     rects = [rect(0, 0, 4, 3, 0, RED * 12)] * 3

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RfbError
-from gateway.rfb.reader import LOOK, Reader, Reading, skip
+from gateway.rfb.reader import LOOK, PEEK, Reader, Reading, skip
 
 
 def collect(sizes: list[int], into: list[bytes]) -> Reading[None]:
@@ -88,3 +88,20 @@ def test_the_owner_may_look_before_any_more_is_parsed() -> None:
     assert (pieces, reader.paused) == ([b"a", b"b", b"c", b"d"], True)
     reader.feed(b"")
     assert (pieces, reader.paused) == ([b"a", b"b", b"c", b"d"], False)
+
+
+def test_a_parser_may_see_what_has_come_and_take_less() -> None:
+    seen: list[bytes] = []
+
+    def parser() -> Reading[None]:
+        yield 1
+        seen.append(bytes((yield PEEK)))
+        seen.append(bytes((yield 2)))
+        seen.append(bytes((yield PEEK)))
+        seen.append(bytes((yield 3)))
+
+    reader = Reader(parser())
+    reader.feed(b"abcd")
+    assert seen == [b"bcd", b"bc", b"d"]
+    reader.feed(b"ef")
+    assert seen[-1] == b"def"

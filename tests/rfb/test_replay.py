@@ -107,6 +107,12 @@ def test_a_flood_is_told_in_whole_tiles() -> None:
     ]
 
 
+def test_a_flood_that_reaches_outside_ends_at_the_edge() -> None:
+    inside, half, outside = Rect(40, 40, 1, 1), Rect(70, 70, 900, 900), Rect(500, 0, 9, 9)
+    done = told(*[Write(rect) for rect in (inside, half, outside)] * 100)
+    assert done == [Write(Rect(32, 32, 32, 32)), Write(Rect(64, 64, 26, 26))]
+
+
 coordinates = st.integers(0, SIDE - 1)
 
 
