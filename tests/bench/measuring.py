@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,12 +61,12 @@ def shown_age(account: Account, part: float) -> float:
     From one arrival to the next the shown picture grows older as time passes.
     """
     spans = []
+    if not account.clocks:
+        return float("inf")
     ends = [when for when, _ in account.clocks[1:]] + [account.until]
     for (when, counter), end in zip(account.clocks, ends, strict=True):
         age = (1000 * when - counter) % WRAP
         spans.append((age, age + 1000 * (end - when)))
-    if not spans:
-        return float("inf")
     total = part * sum(end - begin for begin, end in spans)
     low, high = 0.0, max(end for _, end in spans)
     for _ in range(40):
@@ -113,14 +114,18 @@ def cpu_seconds(pid: int) -> float:
     times = process.cpu_times()
     total = times.user + times.system + times.children_user + times.children_system
     for child in process.children(recursive=True):
-        spent = child.cpu_times()
-        total += spent.user + spent.system
+        # One that has ended is in the sum already.
+        with suppress(psutil.NoSuchProcess):
+            spent = child.cpu_times()
+            total += spent.user + spent.system
     return float(total)
 
 
 def memory(pid: int) -> int:
     """Private bytes (USS) of a process and its children."""
     process = psutil.Process(pid)
-    return int(
-        sum(each.memory_full_info().uss for each in (process, *process.children(recursive=True)))
-    )
+    total = 0
+    for each in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            total += each.memory_full_info().uss
+    return total

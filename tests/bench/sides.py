@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -84,7 +84,8 @@ def websockify_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
         yield Side("websockify", process.pid, listens[0], doors)
     finally:
         for child in psutil.Process(process.pid).children(recursive=True):
-            child.terminate()
+            with suppress(psutil.NoSuchProcess):
+                child.terminate()
         process.terminate()
         process.wait(10)
 
