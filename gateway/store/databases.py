@@ -27,6 +27,10 @@ MIGRATION_PATIENCE = 10.0  # seconds: another node may be at it
 MIGRATION_LOCK = 7238915506  # an arbitrary number that means: the gateway's schema
 
 
+Version = tuple[int, int]
+"""The same one, read twice: nothing was committed in between, by no process."""
+
+
 class Database(Protocol):
     """What differs between the databases."""
 
@@ -47,6 +51,12 @@ class Database(Protocol):
 
     async def begin_reading(self, connection: AsyncConnection, patience: float) -> None:
         """Begin a transaction that sees one state of the database and cannot write."""
+
+    async def version(self) -> Version | None:
+        """Return what changes with every commit, whoever's; None where that cannot be told."""
+
+    async def close(self) -> None:
+        """Close every connection."""
 
 
 def database_at(address: str) -> Database:
@@ -83,6 +93,9 @@ class Sqlite:
         self._path = path.absolute()
         self._identity = _claim(self._path)
         self.engine = self.migrating()
+        self._observer: AsyncConnection | None = None
+        self._observers = 0
+        self._observing = asyncio.Lock()
 
     def migrating(self) -> AsyncEngine:
         # mode=rw: a file that vanished is an error and never silently a new, empty one.
@@ -116,6 +129,28 @@ class Sqlite:
     async def begin_reading(self, connection: AsyncConnection, patience: float) -> None:
         await self._begin(connection, patience, "PRAGMA query_only=ON", "BEGIN")
 
+    async def version(self) -> Version | None:
+        # https://www.sqlite.org/pragma.html#pragma_data_version: it counts what *others* commit
+        # and says nothing across connections, so it is asked on one that never writes.
+        async with self._observing:
+            if self._observer is None:
+                self._observer = await self.engine.connect()
+                self._observers += 1
+            try:
+                return self._observers, await _commits_seen(self._observer)
+            except BaseException:
+                await self._stop_observing()
+                raise
+
+    async def close(self) -> None:
+        await self._stop_observing()
+        await self.engine.dispose()
+
+    async def _stop_observing(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            await observer.close()
+
     async def _begin(self, connection: AsyncConnection, patience: float, *how: str) -> None:
         await connection.begin()
         driver = (await connection.get_raw_connection()).driver_connection
@@ -127,6 +162,16 @@ class Sqlite:
             await driver.executescript(";".join(script))
         except sqlite3.Error as error:
             raise StoreUnavailable("the database is locked or cannot be read") from error
+
+
+async def _commits_seen(connection: AsyncConnection) -> int:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    try:
+        ((count,),) = await driver.execute_fetchall("PRAGMA data_version")
+    except sqlite3.Error as error:
+        raise StoreUnavailable("the database is locked or cannot be read") from error
+    return int(count)
 
 
 class Postgresql:
@@ -178,6 +223,12 @@ class Postgresql:
         )
         async with asyncio.timeout(patience):
             await connection.begin()
+
+    async def version(self) -> Version | None:
+        return None
+
+    async def close(self) -> None:
+        await self.engine.dispose()
 
 
 class _SqliteConnection(sqlite3.Connection):

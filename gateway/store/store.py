@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import StoreUnavailable
-from gateway.store.databases import Database, database_at
+from gateway.store.databases import Database, Version, database_at
 from gateway.store.unit import Unit
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -57,7 +57,7 @@ class Store:
 
     async def close(self) -> None:
         """Close every connection. Units still under way fail."""
-        await self._database.engine.dispose()
+        await self._database.close()
 
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """Begin a unit that writes, as the only writer: it commits when left, or rolls back.
@@ -73,6 +73,16 @@ class Store:
         Raises: StoreUnavailable, within 2 s.
         """
         return self._read()
+
+    async def version(self) -> Version | None:
+        """What changes with every commit, by whichever process.
+
+        Ask for it before reading: what is read then is at least as new. It may change though
+        nothing was committed. None where the database does not tell. Raises: StoreUnavailable.
+        """
+        with _told_apart():
+            self._database.check()
+            return await self._database.version()
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[Unit]:
