@@ -17,6 +17,7 @@ from gateway import web as pages
 from gateway.actions.carry_out import settle_after_restart
 from gateway.actions.deployment_queue import DeploymentQueue
 from gateway.actions.recovery_queue import RecoveryQueue
+from gateway.actions.rereading import Rereading
 from gateway.actions.services import Services
 from gateway.actions.sweep import end_sessions_of_missing_vms, sweep
 from gateway.api import adfs, arm
@@ -167,6 +168,7 @@ async def _build(  # noqa: PLR0917
         clock,
         operator_linger=settings.operator_linger_seconds,
         meters=metrics.meters,
+        review=Rereading(store, clock),
     )
     checkpoints = Checkpoints(settings.checkpoint_path)
     recoveries = RecoveryQueue()

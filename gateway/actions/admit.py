@@ -10,7 +10,12 @@ from gateway.actions.authenticate import Session
 from gateway.actions.finding import visible_consent
 from gateway.actions.recording import Act, Decision, Party, deciding, stranger
 from gateway.actions.services import Services
-from gateway.actions.still_allowed import GuestCheck, OperatorCheck, WatcherCheck
+from gateway.actions.still_allowed import (
+    GuestCheck,
+    OperatorCheck,
+    SessionCheck,
+    WatcherCheck,
+)
 from gateway.actions.tickets import NO_SUCH_TICKET, take_ticket
 from gateway.consoles.participants import Part, Participant, Rights
 from gateway.identity.secrets import digest_of
@@ -53,7 +58,10 @@ class Admission:
     consent: Consent
     machine: Machine
     still_allowed: Callable[[], Awaitable[EndCode | None]]
-    """Why this viewer must go, or None. Re-reads everything. Raises: StoreUnavailable."""
+    """Why this viewer must go, or None, by a reading of its own. Raises: StoreUnavailable.
+
+    A bound method of its check, by which `Rereading` judges many at once.
+    """
     session_allowed: Callable[[], Awaitable[EndCode | None]]
     """Why the whole console session must end, or None: the consent and every grant, not only ours.
 
@@ -112,9 +120,7 @@ async def _admit_operator(
     check = OperatorCheck(s, consent.id, machine, grant.id)
     rights = Rights.VIEW | Rights.TYPE
     _note(d, participant)
-    return Admission(
-        participant, rights, consent, machine, check.why_not, check.session_end, check.left
-    )
+    return _admission(check, participant, rights, consent)
 
 
 async def _admit_watcher(
@@ -135,9 +141,7 @@ async def _admit_watcher(
     )
     check = WatcherCheck(s, consent.id, machine, actor.sign_in_id)
     _note(d, participant)
-    return Admission(
-        participant, Rights.VIEW, consent, machine, check.why_not, check.session_end, check.left
-    )
+    return _admission(check, participant, Rights.VIEW, consent)
 
 
 async def _admit_guest(
@@ -167,8 +171,23 @@ async def _admit_guest(
     )
     check = GuestCheck(s, consent.id, machine, visit, link.id)
     _note(d, participant)
+    return _admission(check, participant, Rights.VIEW, consent)
+
+
+def _admission(
+    check: OperatorCheck | WatcherCheck | GuestCheck,
+    participant: Participant,
+    rights: Rights,
+    consent: Consent,
+) -> Admission:
     return Admission(
-        participant, Rights.VIEW, consent, machine, check.why_not, check.session_end, check.left
+        participant=participant,
+        rights=rights,
+        consent=consent,
+        machine=check.machine,
+        still_allowed=check.why_not,
+        session_allowed=SessionCheck(check.s, consent.id, check.machine).why_not,
+        left=check.left,
     )
 
 

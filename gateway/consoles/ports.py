@@ -17,6 +17,22 @@ Clock = Callable[[], datetime]
 # Re-reads the store: None while the right stands, else why it does not. Raises: StoreUnavailable.
 StillAllowed = Callable[[], Awaitable[EndCode | None]]
 
+
+class Review(Protocol):
+    """Answers the questions of many at once."""
+
+    async def why_not(
+        self, asked: Sequence[StillAllowed], *, afresh: bool
+    ) -> Sequence[EndCode | None]:
+        """What each of them says, in their order. Raises: StoreUnavailable.
+
+        Unless it is to read `afresh`, it may go by what it read, where nothing was committed since.
+        """
+
+    async def note_seen(self) -> None:
+        """Note that those who may stay are here. Raises: StoreUnavailable."""
+
+
 # Told each of the backend's steps, by its value (see `states.STEPS`).
 Progress = Callable[[str], None]
 

@@ -10,7 +10,8 @@ import structlog
 
 from gateway.consoles.meters import Meters
 from gateway.consoles.participants import End, Participant
-from gateway.consoles.ports import Clock, Dial, Machine, StillAllowed
+from gateway.consoles.ports import Clock, Dial, Machine, Review, StillAllowed
+from gateway.consoles.rounds import Rounds
 from gateway.consoles.session import OPERATOR_LINGER, ConsoleSession, Waiting
 from gateway.errors import Refused
 from gateway.policy.facts import Consent, EndCode
@@ -54,7 +55,9 @@ class Registry:
         operator_linger: float = OPERATOR_LINGER,
         waiting: Waiting | None = None,
         meters: Meters | None = None,
+        review: Review | None = None,
     ) -> None:
+        """`review` answers for many at once; without it, each is asked by itself."""
         self._dial = dial
         self._meters = meters or Meters()
         self._clock = clock
@@ -62,6 +65,7 @@ class Registry:
         self._sessions: dict[str, ConsoleSession] = {}  # by consent
         self._newest: dict[str, ConsoleSession] = {}  # by VM: ended ones too, until they closed
         self._arrivals: set[Arrival] = set()
+        self._rounds = Rounds(self.sessions, review)
         self._tasks: asyncio.TaskGroup | None = None
         self._running = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -72,8 +76,14 @@ class Registry:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                rounds = [
+                    tasks.create_task(self._rounds.watch_clock(), name="consoles: deadlines"),
+                    tasks.create_task(self._rounds.keep_allowed(), name="consoles: rights"),
+                ]
                 self._running.set()
                 await self._stopping.wait()
+                for each in rounds:
+                    each.cancel()
         finally:
             self._stopped.set()
 
@@ -119,6 +129,7 @@ class Registry:
         )
         self._sessions[consent.id] = self._newest[consent.vm_key] = session
         self._tasks.create_task(self._live(session), name=f"console {session.id}")
+        self.check_now()
         log.info("console.opened", session=session.id, vm=session.vm.name)
         return session
 
@@ -156,9 +167,8 @@ class Registry:
         return sum(session.cut_viewers(predicate, end) for session in self.sessions())
 
     def check_now(self) -> None:
-        """Let every session and viewer re-read the store at once."""
-        for session in self.sessions():
-            session.check_now()
+        """Let the store be re-read for every session and viewer at once."""
+        self._rounds.now()
 
     async def _live(self, session: ConsoleSession) -> None:
         try:

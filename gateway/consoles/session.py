@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -30,7 +30,6 @@ from gateway.consoles.states import (
 from gateway.consoles.thumbnails import Thumbnails
 from gateway.consoles.viewer import Viewer
 from gateway.consoles.viewer_views import same_person, view_of
-from gateway.errors import StoreUnavailable
 from gateway.policy.facts import Consent, EndCode, Vm
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event
@@ -38,8 +37,6 @@ from gateway.rfb.events import Event
 log = structlog.get_logger(__name__)
 
 OPERATOR_LINGER: Final = 120.0  # seconds that a session waits for its operator to come back
-CHECK_SECONDS: Final = 2.0  # between re-readings of the consent
-SLICE_SECONDS: Final = 0.25  # so late, at most, a deadline is noticed
 VIEW_SECONDS: Final = 2.0  # between views, for what changes all the time
 
 
@@ -97,7 +94,6 @@ class ConsoleSession:
         self._operator_left_at: datetime | None = self.opened_at
         self._alone_since: float | None = self._now()
         self._ended = asyncio.Event()
-        self._recheck = asyncio.Event()
         self._news = asyncio.Event()
         self._refinable = asyncio.Event()
 
@@ -232,11 +228,28 @@ class ConsoleSession:
             viewer.cut(end)
         return len(named)
 
-    def check_now(self) -> None:
-        """Re-read the consent, and every viewer's right, at once."""
-        self._recheck.set()
+    # The node's rounds
+
+    def look_at_clock(self) -> float:
+        """End at the consent's end by the gateway's clock, or when the operator stays away.
+
+        Returns the seconds that the consent has left.
+        """
+        left = (self.consent.expires_at - self._clock()).total_seconds()
+        if left <= 0:
+            self._finish(EndCode.EXPIRED, "the consent has run out")
+        elif self._alone_since is not None:
+            lonely = self._now() - self._alone_since
+            if self._waiting.operator_linger <= lonely:
+                self._finish(EndCode.LEFT, "the operator left")
+        return left
+
+    def questions(self) -> Iterator[tuple[StillAllowed, Callable[[EndCode], None]]]:
+        """What to ask of the store for each viewer and for the whole, and what to do with a no."""
         for viewer in self._viewers.values():
-            viewer.check_now()
+            yield viewer.still_allowed, viewer.refuse
+        if self.still_allowed is not None:
+            yield self.still_allowed, self._refuse
 
     async def run(self) -> None:
         """Live until the end. The registry runs this, once."""
@@ -247,8 +260,6 @@ class ConsoleSession:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._wait_for_end(), name="console: end")
                 tasks.create_task(self._link.run(), name="console: upstream")
-                tasks.create_task(self._watch_deadlines(), name="console: deadlines")
-                tasks.create_task(self._keep_allowed(), name="console: consent")
                 tasks.create_task(self._refine(), name="console: refinement")
         except* _OverError:
             pass
@@ -297,34 +308,6 @@ class ConsoleSession:
     async def _wait_for_end(self) -> None:
         await self._ended.wait()
         raise _OverError
-
-    async def _watch_deadlines(self) -> None:
-        """The consent's end by the gateway's clock, and the operator's return."""
-        while True:
-            left = (self.consent.expires_at - self._clock()).total_seconds()
-            if left <= 0:
-                self._finish(EndCode.EXPIRED, "the consent has run out")
-            if self._alone_since is not None:
-                lonely = self._now() - self._alone_since
-                if self._waiting.operator_linger <= lonely:
-                    self._finish(EndCode.LEFT, "the operator left")
-            await asyncio.sleep(max(0.0, min(left, SLICE_SECONDS)))
-
-    async def _keep_allowed(self) -> None:
-        while True:
-            self._recheck.clear()
-            try:
-                code = await self.still_allowed() if self.still_allowed else None
-                if code is not None:
-                    self._finish(code, "the consent has ended")
-            except StoreUnavailable:
-                # Fail closed elsewhere; what is live runs on to its deadline.
-                log.warning("console.not_rechecked", session=self.id)
-            try:
-                async with asyncio.timeout(CHECK_SECONDS):
-                    await self._recheck.wait()
-            except TimeoutError:
-                continue
 
     async def _refine(self) -> None:
         while True:
@@ -411,6 +394,9 @@ class ConsoleSession:
         if self._arbiter.controller != before:
             self._control_since = self._clock() if self._arbiter.controller else None
         self._changed()
+
+    def _refuse(self, code: EndCode) -> None:
+        self._finish(code, "the consent has ended")
 
     def _finish(self, code: EndCode, reason: str) -> None:
         self.finish(End(code, "gateway", reason, self._clock()))

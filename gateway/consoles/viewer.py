@@ -12,8 +12,6 @@ import asyncio
 from math import inf
 from typing import Final
 
-import structlog
-
 from gateway.consoles.arbiter import KeyInput, PointerInput
 from gateway.consoles.feed import Feed
 from gateway.consoles.input_port import InputPort
@@ -41,9 +39,6 @@ from gateway.rfb.messages import (
 )
 from gateway.rfb.server import ServerConnection
 
-log = structlog.get_logger(__name__)
-
-CHECK_SECONDS: Final = 2.0  # between re-readings of the store
 STALL_SECONDS: Final = 15.0  # for so long a viewer may take nothing
 PROBE_SECONDS: Final = 5.0  # between measurements of a quiet link
 MAX_VIOLATIONS: Final = 10
@@ -89,13 +84,12 @@ class Viewer:
         self._pointer = pointer
         self._pointed: Place | None = None  # what the viewer believes
         self._input = input_port
-        self._still_allowed = still_allowed
+        self.still_allowed = still_allowed
         self._clock = clock
         self._connection: ServerConnection | None = None
         self._replies = bytearray()
         self._room = asyncio.Event()
         self._wake = asyncio.Event()
-        self._recheck = asyncio.Event()
         self._ended = asyncio.Event()
         self._sending_since: float | None = None
         self._violations = 0
@@ -124,7 +118,6 @@ class Viewer:
                 tasks.create_task(self._wait_for_end(), name="viewer: end")
                 tasks.create_task(self._receive(), name="viewer: receive")
                 tasks.create_task(self._send(), name="viewer: send")
-                tasks.create_task(self._keep_allowed(), name="viewer: allowed")
                 tasks.create_task(self._keep_moving(), name="viewer: stalls")
         except* _OverError:
             pass
@@ -142,9 +135,9 @@ class Viewer:
             self.end = end
             self._ended.set()
 
-    def check_now(self) -> None:
-        """Re-read the store at once."""
-        self._recheck.set()
+    def refuse(self, code: EndCode) -> None:
+        """The store says why it may no longer be here."""
+        self.cut(End(code, "gateway", "the right to watch has ended", self._clock()))
 
     def _stop(self, code: EndCode, reason: str) -> None:
         self.cut(End(code, "gateway", reason, self._clock()))
@@ -157,29 +150,11 @@ class Viewer:
 
     # Rights
 
-    async def _keep_allowed(self) -> None:
-        while True:
-            self._recheck.clear()
-            try:
-                await self._check()
-            except StoreUnavailable:
-                # Live viewers go on to the deadline that the session knows.
-                log.warning("viewer.not_rechecked", viewer=self.participant.id)
-            try:
-                async with asyncio.timeout(CHECK_SECONDS):
-                    await self._recheck.wait()
-            except TimeoutError:
-                continue
-
-    async def _check(self) -> None:
-        code = await self._still_allowed()
-        if code is not None:
-            self.cut(End(code, "gateway", "the right to watch has ended", self._clock()))
-
     async def _admit(self) -> None:
         """Registered by now: a revocation either found this viewer, or is found here."""
         try:
-            await self._check()
+            if (code := await self.still_allowed()) is not None:
+                self.refuse(code)
         except StoreUnavailable:
             self._stop(EndCode.RESTARTING, "the store cannot be reached")
         if self.end is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -53,6 +54,10 @@ class Accounts:
 
     async def by_id(self, account_id: str) -> Account | None:
         return await self._only(accounts.c.id == account_id)
+
+    async def by_ids(self, ids: Collection[str]) -> tuple[Account, ...]:
+        """Return those that there are."""
+        return await self._where(accounts.c.id.in_(ids))
 
     async def list(self) -> tuple[Account, ...]:
         """Return all accounts by name."""

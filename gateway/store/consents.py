@@ -27,6 +27,10 @@ class Consents:
             self._connection, select(consents).where(consents.c.id == consent_id), Consent
         )
 
+    async def by_ids(self, ids: Collection[str]) -> tuple[Consent, ...]:
+        """Return those that there are."""
+        return await many(self._connection, select(consents).where(consents.c.id.in_(ids)), Consent)
+
     async def update(self, consent: Consent) -> None:
         """Write `consent` over the row with its id."""
         row = update(consents).where(consents.c.id == consent.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +30,10 @@ class Links:
 
     async def get(self, link_id: str) -> ShareLink | None:
         return await one(self._connection, LINK.where(links.c.id == link_id), ShareLink)
+
+    async def by_ids(self, ids: Collection[str]) -> tuple[ShareLink, ...]:
+        """Return those that there are."""
+        return await many(self._connection, LINK.where(links.c.id.in_(ids)), ShareLink)
 
     async def for_consent(self, consent_id: str) -> tuple[ShareLink, ...]:
         """Return the links of a consent's session, revoked ones included, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -68,6 +69,11 @@ class SignIns:
         found = select(*COLUMNS).where(sign_ins.c.id == sign_in_id)
         return await one(self._connection, found, SignIn)
 
+    async def by_ids(self, ids: Collection[str]) -> tuple[SignIn, ...]:
+        """Return those that there are; whether they still count is `identity`'s to say."""
+        found = select(*COLUMNS).where(sign_ins.c.id.in_(ids))
+        return await many(self._connection, found, SignIn)
+
     async def list(self, active_at: datetime) -> tuple[SignIn, ...]:
         """Return the sign-ins that count at that moment, the one seen last first."""
         return tuple(named.sign_in for named in await self.named(active_at))
@@ -102,6 +108,11 @@ class SignIns:
     async def touch(self, sign_in_id: str, now: datetime) -> None:
         """Note that the sign-in was used. A commit costs a disk flush: not at every request."""
         await self._update(sign_in_id, {"last_seen_at": now})
+
+    async def touch_each(self, ids: Collection[str], now: datetime) -> None:
+        """As `touch`, for many in one statement."""
+        rows = update(sign_ins).where(sign_ins.c.id.in_(ids))
+        await self._connection.execute(rows.values(last_seen_at=now))
 
     async def end(self, sign_in_id: str, now: datetime) -> bool:
         """End the sign-in: False where it is unknown or was ended before."""
