@@ -16,7 +16,7 @@ from gateway.rfb.tally import Tally
 __all__ = ["MAX_BYTES", "MAX_FRAMES", "Frame", "History"]
 
 MAX_FRAMES: Final = 64
-MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_BYTES: Final = 2 * 1024 * 1024
 
 
 @dataclass(slots=True)

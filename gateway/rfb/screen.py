@@ -39,6 +39,8 @@ __all__ = ["Owed", "Profile", "Screen", "Update"]
 
 STILL_SECONDS: Final = 0.3
 _MAX_HANDED_OUT: Final = 64 * 1024 * 1024
+_REMEMBERED_FRAMES: Final = 4
+_REMEMBERED_PROFILES: Final = 4
 
 
 class Screen:
@@ -63,6 +65,8 @@ class Screen:
         self._owed_now: dict[tuple[int, Profile], Owed] = {}
         # Handed out; where they are lossy is known when they are encoded.
         self._handed_out: list[Painting] = []
+        # The frame in which each was last asked for.
+        self._profiles: dict[Profile, int] = {}
         self._scrolls = Scrolls()
         self._torn = False  # somebody was sent a frame that was half painted
         self._pixels: Words = as_words(framebuffer.pixels)
@@ -93,7 +97,8 @@ class Screen:
             self._scrolls.forget()
         self._torn = False
         if done:
-            self._begin_frame(done)
+            frame = self._begin_frame(done)
+            self._take_down(frame)
             for each in done:
                 self._mark_painted(each, now)
         return self.frame
@@ -166,6 +171,7 @@ class Screen:
         elif self.frame <= sent:
             return None
         profile = profile.painting
+        self._remember(profile)
         # Without a size message, what is owed depends on nothing else.
         owed = None if size_message else self._owed_now.get((sent, profile))
         if owed is not None:
@@ -180,6 +186,13 @@ class Screen:
             if not size_message:
                 self._owed_now[sent, profile] = owed
         return owed
+
+    def _remember(self, profile: Profile) -> None:
+        """Somebody wants it; of many, the newest wishes count."""
+        self._profiles.pop(profile, None)
+        self._profiles[profile] = self.frame
+        if _REMEMBERED_PROFILES < len(self._profiles):
+            del self._profiles[next(iter(self._profiles))]
 
     @property
     def _whole(self) -> Rect:
@@ -212,11 +225,21 @@ class Screen:
             self.size_version += 1
             self._begin_at_size(now)
 
-    def _begin_frame(self, operations: Sequence[Operation], *, refinement: bool = False) -> None:
+    def _begin_frame(self, operations: Sequence[Operation], *, refinement: bool = False) -> Frame:
         self.frame += 1
         self._tally.frames += not refinement
         self._owed_now.clear()
-        self._history.add(Frame(self.frame, tuple(operations), refinement))
+        frame = Frame(self.frame, tuple(operations), refinement)
+        self._history.add(frame)
+        return frame
+
+    def _take_down(self, frame: Frame) -> None:
+        """Note the pixels for viewers who may ask when the next frame is there too."""
+        for profile, asked in tuple(self._profiles.items()):
+            if asked + _REMEMBERED_FRAMES < frame.number:
+                del self._profiles[profile]
+            else:
+                frame.painting(self._pixels, profile, self._tally)
 
     def _mark_painted(self, operation: Operation, now: float) -> None:
         tiles = tiles_of(operation.rect)

@@ -13,7 +13,7 @@ from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.history import MAX_FRAMES
 from gateway.rfb.operations import Copy, Write
 from gateway.rfb.screen import Profile, Screen, Update
-from gateway.rfb.wire import RGBX, Cursor, Rect
+from gateway.rfb.wire import RGBX, Cursor, PixelFormat, Rect
 from tests.doubles.simple_viewer import SimpleViewer
 
 RAW, COPYRECT, TIGHT, DESKTOP_SIZE, EXTENDED = 0, 1, 7, -223, -308
@@ -189,6 +189,35 @@ def test_frames_that_were_encoded_in_their_time_are_replayed(
     assert caught_up(screen, slow, slow_sent, LOSSLESS) == quick_sent
     assert slow.encodings == [COPYRECT] * 3
     assert slow.pixels() == truth(framebuffer)
+
+
+def test_who_missed_a_frame_is_told_what_it_did(screen: Screen, framebuffer: Framebuffer) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 0, LOSSLESS)
+    line = Rect(0, 112, 256, 16)
+    for shade in range(3):
+        framebuffer.copy(Rect(0, 0, 256, 112), 0, 16)
+        framebuffer.fill(line, (shade, 1, 1))
+        screen.painted([Copy(Rect(0, 0, 256, 112), 0, 16), Write(line)], 0)
+    viewer.encodings.clear()
+    caught_up(screen, viewer, sent, LOSSLESS)
+    assert viewer.encodings == [COPYRECT, TIGHT] * 3
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_frames_are_noted_for_few_profiles_and_not_for_ever(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    formats = [PixelFormat(32, 24, False, True, 255, 255, 255, at, 8, 0) for at in range(16, 24)]
+    for each in formats:
+        screen.owed(0, Profile.for_viewer([RAW], each))
+    screen.painted([Write(WHOLE)], 0)
+    assert len(screen._history._frames[-1].paintings) == 4
+    for _ in range(4):
+        screen.painted([Write(WHOLE)], 0)
+    assert not screen._history._frames[-1].paintings
 
 
 def test_a_frame_that_nobody_was_sent_in_its_time_is_not_replayed(
