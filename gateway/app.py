@@ -19,7 +19,7 @@ from gateway.actions.deployment_queue import DeploymentQueue
 from gateway.actions.recovery_queue import RecoveryQueue
 from gateway.actions.rereading import Rereading
 from gateway.actions.services import Services
-from gateway.actions.sweep import end_sessions_of_missing_vms, sweep
+from gateway.actions.sweep import end_sessions_of_missing_vms, sweep, unended
 from gateway.api import adfs, arm
 from gateway.backends import Backend, Backends
 from gateway.backends.vnc import VncBackend
@@ -74,6 +74,7 @@ class Gateway:
     draining: bool = False
 
     def __post_init__(self) -> None:
+        self.unended = unended(self.services)
         self.metrics.follow(self._look_at_sessions)
 
     def _look_at_sessions(self) -> list[Look]:
@@ -238,9 +239,10 @@ async def _every(seconds: float, gateway: Gateway, duty: Callable[[Gateway], obj
 
 
 async def _sweep(gateway: Gateway) -> None:
-    await sweep(gateway.services, gateway.services.clock())
+    services, rows = gateway.services, gateway.unended
+    await sweep(services, services.clock(), rows)
     # Also what the inventory lost while no gateway ran, or while the store was out of reach.
-    await end_sessions_of_missing_vms(gateway.services, gateway.services.clock())
+    await end_sessions_of_missing_vms(services, services.clock(), rows)
 
 
 async def _checkpoint(gateway: Gateway) -> None:

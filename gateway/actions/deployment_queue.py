@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import structlog
 
 from gateway.actions.advance_deployment import advance_deployment, give_up
+from gateway.actions.kept import Kept
 from gateway.actions.services import Services
 from gateway.bus import DeploymentChanged, Fact, RecoveryChanged
 from gateway.errors import GatewayError, StoreUnavailable
-from gateway.store import Deployment
+from gateway.store import Deployment, Unit
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,7 @@ class DeploymentQueue:
 
     async def run(self, s: Services) -> None:
         """Advance what is not over until told to stop."""
+        rows = Kept(s.store, partial(_active, node=s.node))
         unsubscribe = [
             s.bus.subscribe(DeploymentChanged, self._look),
             s.bus.subscribe(RecoveryChanged, self._look),
@@ -47,7 +50,7 @@ class DeploymentQueue:
             async with asyncio.TaskGroup() as tasks:
                 while not self._stopping:
                     self._worth_looking.clear()
-                    for deployment in await self._next(s):
+                    for deployment in await self._next(rows):
                         self._busy.add(deployment.id)
                         name = f"deployment {deployment.id}"
                         tasks.create_task(self._one(s, deployment.id), name=name)
@@ -67,10 +70,9 @@ class DeploymentQueue:
         except TimeoutError:
             pass
 
-    async def _next(self, s: Services) -> Sequence[Deployment]:
+    async def _next(self, rows: Kept[Sequence[Deployment]]) -> Sequence[Deployment]:
         try:
-            async with s.store.reading() as unit:
-                active = await unit.deployments.active(s.node)
+            active = await rows.get()
         except StoreUnavailable as error:
             log.warning("deployment.queue", error=str(error))
             return ()
@@ -99,3 +101,7 @@ class DeploymentQueue:
             await give_up(s, deployment_id)
         except GatewayError as error:
             log.warning("deployment.put_off", deployment=deployment_id, error=str(error))
+
+
+async def _active(unit: Unit, node: str) -> Sequence[Deployment]:
+    return await unit.deployments.active(node)

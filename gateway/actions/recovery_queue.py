@@ -7,15 +7,17 @@ requested is lost with the process, or with a fact that nobody heard.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import structlog
 
 from gateway.actions.carry_out import carry_out, give_up
+from gateway.actions.kept import Kept
 from gateway.actions.services import Services
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.policy.recovery import ActionState
-from gateway.store import RecoveryAction
+from gateway.store import RecoveryAction, Unit
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +45,12 @@ class RecoveryQueue:
 
     async def run(self, s: Services) -> None:
         """Carry out what is requested until told to stop."""
+        rows = Kept(s.store, partial(_requested, node=s.node))
         async with asyncio.TaskGroup() as tasks:
             under_way: set[asyncio.Task[None]] = set()
             while not self._stopping:
                 self._worth_looking.clear()
-                for action in await self._next(s):
+                for action in await self._next(rows):
                     self._busy[action.vm_key] = action.id
                     task = tasks.create_task(self._one(s, action), name=f"recovery {action.id}")
                     under_way.add(task)
@@ -65,13 +68,10 @@ class RecoveryQueue:
         except TimeoutError:
             pass
 
-    async def _next(self, s: Services) -> list[RecoveryAction]:
+    async def _next(self, rows: Kept[tuple[RecoveryAction, ...]]) -> list[RecoveryAction]:
         """The oldest request of each VM that is free."""
         try:
-            async with s.store.reading() as unit:
-                requested = await unit.recovery_actions.in_states(
-                    {ActionState.REQUESTED}, node=s.node
-                )
+            requested = await rows.get()
         except StoreUnavailable as error:
             log.warning("recovery.queue", error=str(error))
             return []
@@ -100,3 +100,7 @@ class RecoveryQueue:
             await give_up(s, action.id, s.clock())
         except GatewayError as error:
             log.warning("recovery.put_off", action=action.id, error=str(error))
+
+
+async def _requested(unit: Unit, node: str) -> tuple[RecoveryAction, ...]:
+    return await unit.recovery_actions.in_states({ActionState.REQUESTED}, node=node)

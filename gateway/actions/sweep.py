@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from gateway.actions.endings import end_consent_rows, end_grant
+from gateway.actions.kept import Kept
 from gateway.actions.recording import GATEWAY, Act, deciding
 from gateway.actions.services import Services
 from gateway.consoles.participants import End
 from gateway.identity.sign_ins import why_over
 from gateway.policy.consoles import grant_lapsed, open_grants
 from gateway.policy.facts import Consent, EndCode, Grant
-from gateway.store import Unit
+from gateway.store import SignIn, Unit
 
 
-async def sweep(s: Services, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Unended:
+    """What may have run out though its row does not say so yet."""
+
+    consents: tuple[Consent, ...]  # of every node
+    grants: tuple[Grant, ...]  # of this node's consents
+    sign_ins: Mapping[str, SignIn]  # on which those grants stand
+
+    @classmethod
+    async def read(cls, unit: Unit, node: str) -> Unended:
+        consents = await unit.consents.unended()
+        here = [consent.id for consent in consents if consent.node == node]
+        grants = open_grants(await unit.grants.for_consents(here)) if here else ()
+        ids = {grant.sign_in_id for grant in grants}
+        sign_ins = await unit.sign_ins.by_ids(ids) if ids else ()
+        return cls(consents, grants, {each.id: each for each in sign_ins})
+
+
+def unended(s: Services) -> Kept[Unended]:
+    """For those who sweep again and again."""
+    return Kept(s.store, partial(Unended.read, node=s.node))
+
+
+async def sweep(s: Services, now: datetime, rows: Kept[Unended] | None = None) -> None:
     """Mark what ran out as ended, one audit record each: consents and grants.
 
     Old tickets go whenever one is taken. Raises: StoreUnavailable.
     """
-    async with s.store.reading() as unit:
-        expired = await unit.consents.expired(now)
-        dangling = [
-            (grant, code)
-            for consent in await unit.consents.active(now, node=s.node)
-            for grant in open_grants(await unit.grants.for_consent(consent.id))
-            if (code := await _why_dangling(s, unit, grant, now)) is not None
-        ]
+    found = await (rows or unended(s)).get()
+    expired = [consent for consent in found.consents if consent.expires_at <= now]
+    over = {consent.id for consent in expired}
+    dangling = [
+        (grant, code)
+        for grant in found.grants
+        if grant.consent_id not in over  # it ends with its consent
+        and (code := _why_dangling(s, grant, found.sign_ins.get(grant.sign_in_id), now)) is not None
+    ]
     for consent in expired:
         end = End(EndCode.EXPIRED, "gateway", "the 8-hour consent ran out", now)
         await _end_consent(s, consent, end)
@@ -34,14 +62,16 @@ async def sweep(s: Services, now: datetime) -> None:
         await _end_grant(s, grant, End(code, "gateway", _WHY[code], now))
 
 
-async def end_sessions_of_missing_vms(s: Services, now: datetime) -> None:
+async def end_sessions_of_missing_vms(
+    s: Services, now: datetime, rows: Kept[Unended] | None = None
+) -> None:
     """After an inventory reload: end the consents of this node's VMs that are gone (VM_GONE).
 
     A VM that comes back under the same name is another one, and needs another consent. One whose
     console has moved keeps its consent; its viewers' own checks end what they see.
     """
-    async with s.store.reading() as unit:
-        running = await unit.consents.active(now, node=s.node)
+    found = await (rows or unended(s)).get()
+    running = [each for each in found.consents if each.node == s.node and now < each.expires_at]
     end = End(EndCode.VM_GONE, "gateway", "the virtual machine was deleted or moved", now)
     for consent in running:
         if not _served_here(s, consent):
@@ -55,9 +85,10 @@ _WHY = {
 }
 
 
-async def _why_dangling(s: Services, unit: Unit, grant: Grant, now: datetime) -> EndCode | None:
+def _why_dangling(
+    s: Services, grant: Grant, sign_in: SignIn | None, now: datetime
+) -> EndCode | None:
     """Why nobody can use an open grant any more, or None."""
-    sign_in = await unit.sign_ins.get(grant.sign_in_id)
     if sign_in is None or why_over(sign_in, now) is not None:
         return EndCode.SIGN_IN_ENDED
     if not grant_lapsed(grant, now):

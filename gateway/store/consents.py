@@ -54,10 +54,11 @@ class Consents:
         soonest = found.order_by(consents.c.expires_at, consents.c.id)
         return await many(self._connection, soonest, Consent)
 
-    async def expired(self, now: datetime) -> tuple[Consent, ...]:
-        """Return the consents that ran out and whose row does not say so yet."""
-        due = select(consents).where(consents.c.ended_at.is_(None), consents.c.expires_at <= now)
-        return await many(self._connection, due.order_by(consents.c.expires_at), Consent)
+    async def unended(self) -> tuple[Consent, ...]:
+        """Return the consents whose row says of no end, also where they ran out by now."""
+        found = select(consents).where(consents.c.ended_at.is_(None))
+        soonest = found.order_by(consents.c.expires_at, consents.c.id)
+        return await many(self._connection, soonest, Consent)
 
     async def history(
         self,

@@ -61,7 +61,8 @@ async def test_consents_in_force_by_node_and_by_subscription(furnished: Store) -
 async def test_what_ran_out_unnoticed_is_found(furnished: Store) -> None:
     await add_consents(furnished)
     async with furnished.reading() as unit:
-        assert [found.id for found in await unit.consents.expired(NOW)] == ["old"]
+        found = [each.id for each in await unit.consents.unended()]
+    assert found == ["old", "db01", "consent-1"]
 
 
 async def test_history_is_paged_newest_first(furnished: Store) -> None:
