@@ -7,6 +7,7 @@ moves costs next to nothing, however many watch it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 CHECK_SECONDS: Final = 2.0  # between re-readings of the store
 SLICE_SECONDS: Final = 0.25  # so late, at most, a deadline is noticed
+STALL_LOOK_SECONDS: Final = 1.0  # between looks for viewers that take nothing
 
 
 class EachByItself:
@@ -48,34 +50,43 @@ class Rounds:
     ) -> None:
         self._sessions = sessions
         self._review = review or EachByItself()
-        self._now = asyncio.Event()
+        self._afresh = True
+        self._due = asyncio.Event()
 
     def now(self) -> None:
         """Go round at once, and read what is committed by now."""
-        self._now.set()
+        self._afresh = True
+        self._due.set()
 
     async def watch_clock(self) -> None:
-        """End what has run out of time, by the gateway's clock."""
+        """End what has run out of time, by the gateway's clock, and begin the rounds.
+
+        One timer for all of it: what a process that idles pays for is being woken.
+        """
+        looked = asked = time.monotonic()
         while True:
-            left = [session.look_at_clock() for session in self._sessions()]
+            sessions, now = tuple(self._sessions()), time.monotonic()
+            left = [_left(session) for session in sessions]
+            if STALL_LOOK_SECONDS <= now - looked:
+                looked = now
+                for session in sessions:
+                    session.look_at_viewers()
+            if CHECK_SECONDS <= now - asked:
+                asked = now
+                self._due.set()
             await asyncio.sleep(min([SLICE_SECONDS, *(each for each in left if 0 < each)]))
 
     async def keep_allowed(self) -> None:
         """Ask for everybody every two seconds, or when told to."""
-        afresh = True
         while True:
-            self._now.clear()
+            self._due.clear()
+            afresh, self._afresh = self._afresh, False
             try:
                 await self._round(afresh=afresh)
             except StoreUnavailable as error:
                 # Fail closed elsewhere; what is live runs on to its deadline.
                 log.warning("consoles.not_rechecked", error=str(error))
-            try:
-                async with asyncio.timeout(CHECK_SECONDS):
-                    await self._now.wait()
-                afresh = True
-            except TimeoutError:
-                afresh = False
+            await self._due.wait()
 
     async def _round(self, *, afresh: bool) -> None:
         questions = [each for session in self._sessions() for each in session.questions()]
@@ -103,6 +114,17 @@ class Rounds:
             # A row that cannot be read, say: it must not be everybody's end, nor keep anybody.
             log.exception("consoles.not_reviewed")
             return await EachByItself().why_not(asked, afresh=True)
+
+
+def _left(session: ConsoleSession) -> float:
+    """The seconds that it has left, having looked at the clock."""
+    try:
+        return session.look_at_clock()
+    except Exception:
+        # One session's fault ends that session and no other.
+        log.exception("console.failed", session=session.id)
+        session.give_up()
+        return 0.0
 
 
 async def _answer(question: StillAllowed) -> EndCode | None:

@@ -244,6 +244,20 @@ class ConsoleSession:
                 self._finish(EndCode.LEFT, "the operator left")
         return left
 
+    def look_at_viewers(self) -> None:
+        """Cut those that take nothing, and measure quiet links."""
+        for viewer in tuple(self._viewers.values()):
+            try:
+                viewer.keep_moving()
+            except Exception:
+                # One viewer's fault ends that viewer and no other.
+                log.exception("viewer.failed", viewer=viewer.participant.id)
+                viewer.refuse(EndCode.RESTARTING)
+
+    def give_up(self) -> None:
+        """End for a fault of ours."""
+        self._finish(EndCode.RESTARTING, "the gateway failed")
+
     def questions(self) -> Iterator[tuple[StillAllowed, Callable[[EndCode], None]]]:
         """What to ask of the store for each viewer and for the whole, and what to do with a no."""
         for viewer in self._viewers.values():

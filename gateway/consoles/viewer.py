@@ -92,6 +92,7 @@ class Viewer:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._sending_since: float | None = None
+        self._probed = self._now()
         self._violations = 0
         self._messages = Allowance(MESSAGE_RATE, MESSAGE_RATE, self._now())
 
@@ -118,7 +119,6 @@ class Viewer:
                 tasks.create_task(self._wait_for_end(), name="viewer: end")
                 tasks.create_task(self._receive(), name="viewer: receive")
                 tasks.create_task(self._send(), name="viewer: send")
-                tasks.create_task(self._keep_moving(), name="viewer: stalls")
         except* _OverError:
             pass
         finally:
@@ -134,6 +134,16 @@ class Viewer:
         if self.end is None:
             self.end = end
             self._ended.set()
+
+    def keep_moving(self) -> None:
+        """Cut a viewer that takes nothing; measure a link on which nothing moves."""
+        now = self._now()
+        if STALL_SECONDS < max(now - (self._sending_since or now), self.feed.overdue(now)):
+            self._stop(EndCode.TOO_SLOW, "the viewer took nothing for 15 s")
+        if PROBE_SECONDS <= now - self._probed:
+            self._probed = now
+            self.feed.probe()
+            self._wake.set()
 
     def refuse(self, code: EndCode) -> None:
         """The store says why it may no longer be here."""
@@ -228,19 +238,6 @@ class Viewer:
         self._sending_since = self._now()
         await self._socket.point(place)
         self._sending_since = None
-
-    async def _keep_moving(self) -> None:
-        """Cut a viewer that takes nothing; measure a link on which nothing moves."""
-        probed = self._now()
-        while True:
-            await asyncio.sleep(1)
-            now = self._now()
-            if STALL_SECONDS < max(now - (self._sending_since or now), self.feed.overdue(now)):
-                self._stop(EndCode.TOO_SLOW, "the viewer took nothing for 15 s")
-            if PROBE_SECONDS <= now - probed:
-                probed = now
-                self.feed.probe()
-                self._wake.set()
 
     # In
 

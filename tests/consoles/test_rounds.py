@@ -23,7 +23,11 @@ class Watched:
     says: EndCode | Exception | None = None
     left: float = 3600.0
     refused: list[EndCode] = field(default_factory=list)
+    fault: Exception | None = None
+    gave_up: bool = False
+    id: str = "watched"
     looks: int = 0
+    looks_at_viewers: int = 0
 
     async def answer(self) -> EndCode | None:
         if isinstance(self.says, Exception):
@@ -35,7 +39,15 @@ class Watched:
 
     def look_at_clock(self) -> float:
         self.looks += 1
+        if self.fault is not None:
+            raise self.fault
         return self.left
+
+    def give_up(self) -> None:
+        self.gave_up = True
+
+    def look_at_viewers(self) -> None:
+        self.looks_at_viewers += 1
 
 
 @dataclass
@@ -66,11 +78,12 @@ class Reviewer:
 
 @asynccontextmanager
 async def going(rounds: Rounds) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(rounds.keep_allowed())
+    tasks = [asyncio.create_task(each()) for each in (rounds.keep_allowed, rounds.watch_clock)]
     try:
-        yield task
+        yield tasks[0]
     finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +163,20 @@ async def test_the_clock_is_looked_at_no_later_than_the_next_deadline() -> None:
     everybody.append(soon)
     await eventually(lambda: 5 <= soon.looks, 1)
     watching.cancel()
+
+
+async def test_viewers_are_looked_at_once_a_second() -> None:
+    one = Watched()
+    rounds = Rounds(lambda: [one], Reviewer())  # type: ignore[arg-type, list-item]
+    async with going(rounds):
+        await eventually(lambda: one.looks_at_viewers == 1, 1.5)
+        assert 4 <= one.looks <= 6
+
+
+async def test_a_session_that_fails_stops_nobody_elses_clock() -> None:
+    broken, fine = Watched(fault=ValueError("a fault of ours")), Watched()
+    rounds = Rounds(lambda: [broken, fine], Reviewer())  # type: ignore[arg-type, list-item]
+    async with going(rounds):
+        await eventually(lambda: 2 <= fine.looks)
+    assert broken.gave_up
+    assert not fine.gave_up
