@@ -261,15 +261,18 @@ async def test_who_is_here_is_noted_in_one_commit(
 ) -> None:
     """Those who are soon due go with those who are: from then on they fall due together."""
     asked = questions(inside)
-    world.clock.advance(seconds=16)
-    late = await watch(world, inside["tenant"].consent, "tina")
-    asked.append(late.still_allowed)
+    consent = inside["tenant"].consent
+    world.clock.advance(seconds=14)
+    soon = await watch(world, consent, "tina")  # not due, but soon
+    world.clock.advance(seconds=2)
+    late = await watch(world, consent, "tina")
+    asked += [soon.still_allowed, late.still_allowed]
     world.clock.advance(seconds=14)
     with counted(world.store) as count:
         await rereading.why_not(asked, afresh=False)
         await rereading.note_seen()
     assert (count.readings, count.writings) == (1, 1)
-    noted = await _last_seen(world, {"late": late, **inside})
+    noted = await _last_seen(world, {"late": late, "soon": soon, **inside})
     assert noted.pop("late") == world.now - timedelta(seconds=14)
     assert set(noted.values()) == {world.now}
 
