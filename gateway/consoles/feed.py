@@ -82,6 +82,11 @@ class Feed:
         screen = self._picture.screen
         return screen is not None and self._sent < screen.frame
 
+    @property
+    def stirred(self) -> bool:
+        """Whether there may be something to send it."""
+        return self._probe_due or self.behind
+
     def fps(self, now: float) -> float:
         """Updates per second, over a second or more."""
         elapsed = now - self._frames_since
@@ -131,7 +136,9 @@ class Feed:
         """It echoes a fence of ours, or wants one echoed (rfbproto)."""
         if flags & FenceFlags.REQUEST:
             return fence(flags & _ANSWERED, payload)
-        self._fences = True
+        if not self._fences:
+            # What went before went without a fence: only the echo of one tells when it arrived.
+            self._fences = self._probe_due = True
         if len(payload) == _NUMBER.size:
             known = self._pace.echoed(_NUMBER.unpack(payload)[0], now)
             if known and self._pace.rtt is not None:
@@ -180,7 +187,10 @@ class Feed:
         return update.payload + self._fence(update.size, clock())
 
     def _fence(self, size: int, now: float) -> bytes:
-        if not self._fences or (size and self._pace.goes_along(size, now)):
+        if not self._fences:
+            self._pace.unfenced(size)
+            return b""
+        if size and self._pace.goes_along(size, now):
             return b""
         return fence(_OURS, _NUMBER.pack(self._pace.sent(size, now)))
 

@@ -110,6 +110,11 @@ class Pace:
         self.in_flight += size
         return True
 
+    def unfenced(self, size: int) -> None:
+        """Bytes went out before it was known that the viewer echoes fences."""
+        self._along += size
+        self.in_flight += size
+
     def sent(self, size: int, now: float) -> int:
         """Bytes went out and a fence behind them; returns the fence's number."""
         if size <= MIN_SAMPLE and not self.in_flight:

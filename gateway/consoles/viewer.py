@@ -265,7 +265,7 @@ class Viewer:
             if wait := self._heard(message):
                 # Back-pressure: keys are delayed, never dropped.
                 await asyncio.sleep(wait)
-        if self._replies or self.feed.behind or not all(map(_says_little, messages)):
+        if self._replies or self.feed.stirred or not all(map(_says_little, messages)):
             self._wake.set()
         while MAX_REPLIES < len(self._replies):
             self._room.clear()

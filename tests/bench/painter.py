@@ -54,9 +54,10 @@ class Painter:
         self._display.sync()
 
     def line(self) -> str:
-        """A row of words, none like another."""
+        """A row of words, none like another; some rows are short, as in any text."""
+        length = self.random.randint(COLUMNS // 4, COLUMNS)
         words: list[str] = []
-        while sum(map(len, words)) + len(words) < COLUMNS:
+        while sum(map(len, words)) + len(words) < length:
             words.append(_word(self.random))
         return " ".join(words)[:COLUMNS]
 

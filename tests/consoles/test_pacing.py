@@ -358,3 +358,19 @@ def test_on_a_thin_or_unknown_link_each_update_has_its_fence() -> None:
     pace = known()
     assert pace.echoed(pace.sent(20_000, 0.2), 0.4)
     assert not pace.goes_along(100, 0.2)
+
+
+def test_what_went_before_fences_were_known_is_no_round_trip() -> None:
+    # 60 kB on a link of 250 kB/s stand in front of the first fence.
+    pace = Pace()
+    pace.unfenced(60_000)
+    first = pace.sent(0, 0.0)
+    assert pace.echoed(first, 0.34)
+    assert pace.in_flight == 0
+    # Late as it was: the link is to be measured while it is idle, and before it is filled.
+    second = pace.sent(60_000, 0.35)
+    assert pace.pause(0.36) == inf
+    assert pace.echoed(second, 0.69)
+    assert pace.wants_probe(0.7)
+    assert pace.echoed(pace.sent(0, 0.7), 0.8)
+    assert pace.base == pytest.approx(0.1)

@@ -36,8 +36,10 @@ _PALETTE_FILTER: Final = 1
 # rfbproto, Tight: less than 12 bytes, counted behind the filter, are sent as they are.
 _SMALLEST_DEFLATED: Final = 12
 _MAX_WIDTH: Final = 2048
-# Smaller pieces judge their colours for themselves; larger ones deflate better.
-_MAX_AREA: Final = 256 * 1024
+# Smaller pieces judge their colours for themselves, and deflate as well: they share a stream. Each
+# JPEG has tables of its own.
+_MAX_AREA: Final = 64 * 1024
+_MAX_PHOTO: Final = 256 * 1024
 _MAX_COLOURS: Final = 96
 
 _CELL: Final = 64
@@ -84,12 +86,22 @@ class TightEncoder:
     def rects(self, words: Words, x: int, y: int, *, lossless: bool = False) -> Iterator[TightRect]:
         """The rects that paint `words` (their unused byte 0) at (`x`, `y`)."""
         quality = None if lossless else self._quality
+        if _is_plain(words):
+            yield from self._fills(words, x, y)
+            return
         for part, photo in _parts(words, find_photos=quality is not None):
             rect = Rect(x + part.x, y + part.y, part.width, part.height)
             # A copy: the pieces that encode pixels need them side by side.
             pixels = np.ascontiguousarray(words[part.y : part.bottom, part.x : part.right])
             lossy, body = self._encoded(pixels, quality if photo else None)
             yield TightRect(rect, rect_header(rect, Encoding.TIGHT) + body, lossy)
+
+    def _fills(self, words: Words, x: int, y: int) -> Iterator[TightRect]:
+        height, width = words.shape
+        colour = TightContent(_rgb(words[:1, :1].copy()), b"")
+        for left in range(0, width, _MAX_WIDTH):
+            rect = Rect(x + left, y, min(_MAX_WIDTH, width - left), height)
+            yield TightRect(rect, self.rect_of(colour, rect))
 
     def rect_of(self, content: TightContent, rect: Rect) -> bytes:
         """A rect whose pixels somebody has named."""
@@ -133,6 +145,12 @@ class _Stream:
         return bytes([control]) + filtered + _with_length(deflated)
 
 
+def _is_plain(words: Words) -> bool:
+    """Whether there is one colour; a few pixels tell most others apart."""
+    colour = words[0, 0]
+    return bool((words[::16, ::16] == colour).all() and (words == colour).all())
+
+
 def _parts(words: Words, *, find_photos: bool) -> Iterator[tuple[Rect, bool]]:
     """Cut an area into rects that Tight can carry, and say which of them look like photos."""
     height, width = words.shape
@@ -141,13 +159,15 @@ def _parts(words: Words, *, find_photos: bool) -> Iterator[tuple[Rect, bool]]:
         yield from ((piece, False) for piece in _pieces(whole))
         return
     for area, photo in _photo_areas(words):
-        yield from ((piece, photo and _SMALLEST_PHOTO <= piece.area) for piece in _pieces(area))
+        most = _MAX_PHOTO if photo else _MAX_AREA
+        pieces = _pieces(area, most)
+        yield from ((piece, photo and _SMALLEST_PHOTO <= piece.area) for piece in pieces)
 
 
-def _pieces(rect: Rect) -> Iterator[Rect]:
+def _pieces(rect: Rect, most: int = _MAX_AREA) -> Iterator[Rect]:
     for left in range(rect.x, rect.right, _MAX_WIDTH):
         width = min(_MAX_WIDTH, rect.right - left)
-        rows = max(1, _MAX_AREA // width)
+        rows = max(1, most // width)
         for top in range(rect.y, rect.bottom, rows):
             yield Rect(left, top, width, min(rows, rect.bottom - top))
 
@@ -258,5 +278,5 @@ def _with_length(data: bytes) -> bytes:
         return bytes([size]) + data
     if size < 1 << 14:
         return bytes([size & 0x7F | 0x80, size >> 7]) + data
-    # The third byte carries eight bits. INVARIANT: _MAX_AREA pixels never reach 4 MiB.
+    # The third byte carries eight bits. INVARIANT: no piece reaches 4 MiB.
     return bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14]) + data
