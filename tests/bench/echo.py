@@ -1,6 +1,6 @@
 """A VNC server for many screens at once: 1280x800 of one colour, and a block that turns at a key.
 
-python -m tests.bench.echo PORT; each connection has a screen of its own, and costs next to nothing.
+python -m tests.bench.echo PORT …; each connection has a screen of its own. It costs very little.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Final
 
 import uvloop
@@ -80,13 +80,14 @@ class Conversation:
 
 
 @contextmanager
-def echoing_screens() -> Iterator[Screen]:
-    """The server, in a process of its own."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.echo", str(port)])
+def echoing_screens(count: int) -> Iterator[list[Screen]]:
+    """So many ports of one server, in a process of its own."""
+    ports = [free_port() for _ in range(count)]
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.echo", *map(str, ports)])
     try:
-        wait_for_port(port)
-        yield Screen(port, process.pid, Clock())
+        for port in ports:
+            wait_for_port(port)
+        yield [Screen(port, process.pid, Clock()) for port in ports]
     finally:
         process.terminate()
         process.wait(10)
@@ -94,15 +95,19 @@ def echoing_screens() -> Iterator[Screen]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("port", type=int)
-    port = parser.parse_args().port
+    parser.add_argument("ports", type=int, nargs="+")
+    ports = parser.parse_args().ports
 
     async def run() -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await Conversation(reader, writer).serve()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", port)
-        await server.serve_forever()
+        async with AsyncExitStack() as stack:
+            for port in ports:
+                await stack.enter_async_context(
+                    await asyncio.start_server(serve, "127.0.0.1", port)
+                )
+            await asyncio.Event().wait()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())

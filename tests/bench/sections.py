@@ -302,13 +302,14 @@ def stalled(plan: Plan) -> Iterator[Row]:
 def many(plan: Plan) -> Iterator[Row]:
     """Many sessions, each with a viewer who types."""
     found: dict[tuple[str, int], Outcome] = {}
-    with echoing_screens() as screen:
+    with echoing_screens(plan.sessions) as screens:
         for name in (OURS, PEER):
             for sessions in (1, plan.sessions):
-                with standing(name, [screen.port] * sessions, 1, None) as side:
+                with standing(name, [each.port for each in screens[:sessions]], 1, None) as side:
                     doors = [side.doors(number, 1)[0] for number in range(sessions)]
                     visits = [Visit(door, keys_per_second=5) for door in doors]
-                    found[name, sessions] = measure(visits, _pids(screen, side), plan.seconds)
+                    pids = _pids(screens[0], side)
+                    found[name, sessions] = measure(visits, pids, plan.seconds)
     who = f"{plan.sessions} sessions"
     one, all_ = found[OURS, 1], found[OURS, plan.sessions]
     slow, quick = quantile(all_.delays(), 0.95), quantile(one.delays(), 0.95)

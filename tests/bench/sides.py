@@ -137,6 +137,8 @@ async def _stand(ports: list[int], viewers: int) -> None:
                 if len(machines) > 1:
                     # Each opening asks for a one-time code of its own.
                     clock.ahead += _BETWEEN_CODES
+            # What was given out ahead of time is of use now.
+            clock.ahead = timedelta()
             port = int(standing.base.rpartition(":")[2])
             said = {"port": port, "doors": [[asdict(door) for door in each] for each in doors]}
             print(json.dumps(said), flush=True)
