@@ -19,8 +19,7 @@ import uvloop
 from gateway.rfb.messages import framebuffer_update
 from gateway.rfb.wire import RGBX, Encoding
 from tests.bench.clock import KEY_LEFT, KEY_WIDTH, ROWS, Clock
-from tests.bench.screen import Screen, wait_for_port
-from tests.doubles.standing import free_port
+from tests.bench.screen import Screen, free_ports, wait_for_port
 
 WIDTH: Final = 1280
 HEIGHT: Final = 800
@@ -82,7 +81,7 @@ class Conversation:
 @contextmanager
 def echoing_screens(count: int) -> Iterator[list[Screen]]:
     """So many ports of one server, in a process of its own."""
-    ports = [free_port() for _ in range(count)]
+    ports = free_ports(count)
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.echo", *map(str, ports)])
     try:
         for port in ports:

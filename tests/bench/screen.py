@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,15 @@ def _free_display() -> int:
         if not taken and not answers(5900 + number):
             return number
     raise RuntimeError("no display number is free")
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on just now, none twice."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def answers(port: int) -> bool:

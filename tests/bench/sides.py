@@ -24,9 +24,9 @@ from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Vm
 from gateway.viewing.stream import MAX_TABS
-from tests.bench.screen import wait_for_port
+from tests.bench.screen import free_ports, wait_for_port
 from tests.bench.viewer import Door
-from tests.doubles.standing import NODE, ShiftedClock, Standing, free_port, standing_gateway
+from tests.doubles.standing import NODE, ShiftedClock, Standing, standing_gateway
 
 _GROUP = f"/subscriptions/{CONTOSO}/resourceGroups/bench/providers/Microsoft.Compute"
 _BETWEEN_CODES = timedelta(seconds=31)
@@ -68,7 +68,7 @@ def direct_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
 @contextmanager
 def websockify_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
     """websockify in front of each VNC server, all children of one process."""
-    listens = [free_port() for _ in ports]
+    listens = free_ports(len(ports))
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.sides", "--relay",
          *(f"{listen}:{port}" for listen, port in zip(listens, ports, strict=True))],
