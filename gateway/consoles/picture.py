@@ -79,10 +79,10 @@ class Picture:
         if self.screen is not None:
             self.screen.cursor_changed(cursor)
 
-    def lost(self) -> None:
+    def lost(self, now: float) -> None:
         """Nobody paints any more: what is there is shown, however much of a frame that is."""
         if self.screen is not None:
-            self.screen.framebuffer.whole = True
+            self.screen.interrupted(now)
             self._tell()
 
     def happened(self, events: Sequence[Event], now: float) -> bool:

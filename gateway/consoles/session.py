@@ -314,7 +314,7 @@ class ConsoleSession:
     def lost(self) -> None:
         """The upstream is gone: what is typed now is dropped."""
         self._arbiter.lost()
-        self._picture.lost()
+        self._picture.lost(self._now())
         self._pointer.forget()
 
     # Tasks

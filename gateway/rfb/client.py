@@ -124,7 +124,13 @@ class ClientConnection:
         Raises: RfbError for anything malformed or out of bounds, UpstreamRefused where the server
         turns us away. After an error the connection is of no more use.
         """
-        self._reader.feed(data)
+        try:
+            self._reader.feed(data)
+        except BaseException:
+            if self._updates is not None:
+                # Whatever was painted, nobody is told of it.
+                self._updates.framebuffer.whole = False
+            raise
         if self._updates is not None:
             self._updates.seen()
         events = self._events.copy()

@@ -109,11 +109,20 @@ class Screen:
         Returns the newest frame's number.
         """
         before, self._pixels = self._pixels, as_words(self.framebuffer.pixels)
-        if before.shape == self._pixels.shape and before is not self._pixels:
+        if before.shape == self._pixels.shape:
             changed = changed_rects(before, self._pixels, 0, 0)
         else:
             changed = [Rect(0, 0, self.width, self.height)]
         return self.painted([Write(each) for each in changed], now)
+
+    def interrupted(self, now: float) -> None:
+        """Nobody paints any more; what is there of a frame is shown, and owed to everybody.
+
+        So that what is compared with the next upstream's picture is what viewers are sent.
+        """
+        if not self.framebuffer.whole:
+            self.framebuffer.whole = True
+            self.painted([Write(Rect(0, 0, self.framebuffer.width, self.framebuffer.height))], now)
 
     def cursor_changed(self, cursor: Cursor | None) -> None:
         """The pointer has a new shape; None where the upstream draws it itself."""

@@ -94,6 +94,6 @@ async def test_when_nobody_paints_any_more_nobody_waits() -> None:
     told = asyncio.Event()
     picture.watch(told.set)
     assert await picture.update_for(0, PROFILE, known_size=None) is None
-    picture.lost()
+    picture.lost(1.0)
     assert told.is_set()
     assert await picture.update_for(0, PROFILE, known_size=None) is not None

@@ -101,6 +101,14 @@ def test_a_framebuffer_says_whether_an_update_is_being_painted() -> None:
     assert client.framebuffer.whole
 
 
+def test_a_frame_that_an_error_swallows_is_not_whole() -> None:
+    client = ready_client(4, 3)
+    said = update(rect(0, 0, 1, 1, 0, RED)) + b"\x63"  # no message
+    with pytest.raises(RfbError, match="unknown"):
+        client.receive_data(said)
+    assert not client.framebuffer.whole
+
+
 def test_a_small_rect_that_changes_nothing_is_no_frame() -> None:
     client = ready_client(4, 3)
     said = update(rect(0, 0, 1, 1, 0, RED))

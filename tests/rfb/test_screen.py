@@ -423,6 +423,29 @@ def test_a_replaced_framebuffer_owes_only_what_differs(
     assert viewer.pixels() == truth(again)
 
 
+def test_what_a_lost_upstream_half_painted_is_not_taken_for_sent(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 0, LOSSLESS)
+    # The upstream dies in the middle of an update; the next one shows the same screen.
+    framebuffer.whole = False
+    framebuffer.fill(Rect(0, 0, 64, 64), (1, 2, 3))
+    screen.interrupted(1.0)
+    again = Framebuffer(256, 128)
+    again.pixels[:] = framebuffer.pixels
+    screen.framebuffer = again
+    screen.resized(2.0)
+    caught_up(screen, viewer, sent, LOSSLESS)
+    assert viewer.pixels() == truth(again)
+
+
+def test_an_upstream_that_is_lost_between_updates_owes_nothing(screen: Screen) -> None:
+    frame = screen.frame
+    screen.interrupted(1.0)
+    assert screen.frame == frame
+
+
 def test_a_new_cursor_has_a_new_version(screen: Screen) -> None:
     shape = Cursor(1, 1, 0, 0, b"\xff\xff\xff\xff")
     screen.cursor_changed(shape)
