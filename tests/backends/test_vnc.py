@@ -22,6 +22,7 @@ from gateway.errors import (
     UpstreamUnreachable,
 )
 from gateway.inventory import ConsoleAddress
+from gateway.rfb.client import NEARBY
 from tests.doubles.authority import Authority
 from tests.doubles.faultproxy import FaultProxy
 from tests.doubles.rfbserver import VERSION, Conversation, FakeRfbServer
@@ -132,6 +133,15 @@ async def test_the_next_address_is_tried_when_the_first_does_not_answer() -> Non
         machine = named("localhost", server.port)
         upstream = await backends(10, "127.0.0.2", "127.0.0.1").dial(machine, ignore)
         await upstream.close()
+
+
+async def test_a_busy_process_does_not_make_a_server_far() -> None:
+    async with FakeRfbServer() as server:
+        asyncio.get_running_loop().call_soon(time.sleep, 0.02)
+        async with Watching(await backends().dial(at_port(server.port), ignore)):
+            talk = await server.connected()
+            await talk.until(lambda: talk.encodings)
+            assert NEARBY in talk.encodings
 
 
 async def test_literal_addresses_and_unknown_names_are_resolved() -> None:

@@ -272,6 +272,8 @@ async def test_the_list_keeps_its_state_in_the_address(clinic: Clinic, meet: Mee
     await admin.shoot_all("recoveries-admin", whole=True)
     await page.select_option("#kind", "check_disk")
     await admin.press("Apply")
+    # The list as filtered stands before it is asked for again.
+    await expect(page.locator("tbody tr")).to_have_count(1)
     assert "kind=check_disk" in page.url
     await page.reload()
     await expect(page.locator("tbody tr")).to_have_count(1)
