@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--crowd", type=int, default=32)
-    parser.add_argument("--sessions", type=int, default=24)
+    parser.add_argument("--sessions", type=int, default=64)
     arguments = parser.parse_args()
     plan = Plan(arguments.rounds, arguments.seconds, arguments.crowd, arguments.sessions)
     console = Console(width=100)

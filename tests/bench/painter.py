@@ -11,8 +11,8 @@ import random
 import select
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Never
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -80,6 +80,10 @@ class Painter:
             )
         return pixmap
 
+    def fileno(self) -> int:
+        """For `select`."""
+        return int(self._display.fileno())
+
     def tick(self) -> None:
         """Paint the time and let the server have all of it at once."""
         pitch = CLOCK.pitch
@@ -101,10 +105,11 @@ class Painter:
                     self.tick()
                     number += 1
                     continue
-            if self._display.pending_events() or select.select([self._display], [], [], wait)[0]:
-                self._answer()
+            if self._display.pending_events() or select.select([self], [], [], wait)[0]:
+                self.answer()
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
+        """Turn the block once for each key that waits."""
         while self._display.pending_events():
             if self._display.next_event().type == X.KeyPress:
                 self._pressed = not self._pressed
@@ -274,15 +279,26 @@ def screenshot(name: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("display")
+    parser.add_argument("displays", help="with commas; several only for idle")
     parser.add_argument("workload", choices=WORKLOADS)
     arguments = parser.parse_args()
-    painter = Painter(arguments.display)
+    painters = [Painter(name) for name in arguments.displays.split(",")]
     prepare, rate = WORKLOADS[arguments.workload]
-    paint = prepare(painter)
-    painter.tick()
+    paints = [prepare(painter) for painter in painters]
+    for painter in painters:
+        painter.tick()
     print("painting", flush=True)
-    painter.run(paint, rate)
+    if 1 < len(painters):
+        assert not any(paints), "one process paints one screen that moves"
+        answer(painters)
+    painters[0].run(paints[0], rate)
+
+
+def answer(painters: Sequence[Painter]) -> Never:
+    """Answer keys, whichever screen they are typed on, for ever."""
+    while True:
+        for painter in select.select(painters, [], [])[0]:
+            painter.answer()
 
 
 if __name__ == "__main__":

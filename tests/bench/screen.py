@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.bench.clock import Clock
 
@@ -30,38 +31,63 @@ class Screen:
 @contextmanager
 def painted_screen(workload: str) -> Iterator[Screen]:
     """Xvnc at 1280x800 and a painter of `workload` over all of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        number = _free_display()
-        port = 5900 + number
-        server = subprocess.Popen(
-            ["Xvnc", f":{number}", "-geometry", "1280x800", "-depth", "24", "-rfbport", str(port),
-             "-localhost", "-SecurityTypes", "None", "-AlwaysShared", "-auth", "/dev/null", "-ac"],
-            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        painter: subprocess.Popen[str] | None = None
-        try:
-            wait_for_port(port)
-            painter = subprocess.Popen(
-                [sys.executable, "-m", "tests.bench.painter", f":{number}", workload],
+    with painted_screens(1, workload) as (screen,):
+        yield screen
+
+
+@contextmanager
+def painted_screens(count: int, workload: str) -> Iterator[list[Screen]]:
+    """So many, each an Xvnc of its own; one process paints them all, which only "idle" bears."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        numbers = _free_displays(count)
+        servers = [stack.enter_context(_xvnc(folder, number)) for number in numbers]
+        for number in numbers:
+            wait_for_port(5900 + number)
+        names = [f":{number}" for number in numbers]
+        painter = stack.enter_context(
+            _stopped_after(
+                [sys.executable, "-m", "tests.bench.painter", ",".join(names), workload],
                 env={**os.environ, "XAUTHORITY": str(Path(folder) / "none")},
-                stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
-            assert painter.stdout is not None
-            assert painter.stdout.readline() == "painting\n", "the painter failed"
-            yield Screen(port, server.pid, Clock(), f":{number}", painter.pid)
-        finally:
-            for process in (painter, server):
-                if process is not None:
-                    process.terminate()
-                    process.wait(10)
+                stdout=subprocess.PIPE,
+            )
+        )
+        assert painter.stdout is not None
+        assert painter.stdout.readline() == b"painting\n", "the painter failed"
+        yield [
+            Screen(5900 + number, server.pid, Clock(), f":{number}", painter.pid)
+            for number, server in zip(numbers, servers, strict=True)
+        ]
 
 
-def _free_display() -> int:
-    for number in range(60, 200):
+def _xvnc(folder: str, number: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return _stopped_after(
+        ["Xvnc", f":{number}", "-geometry", "1280x800", "-depth", "24",
+         "-rfbport", str(5900 + number), "-localhost", "-SecurityTypes", "None",
+         "-AlwaysShared", "-auth", "/dev/null", "-ac"],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@contextmanager
+def _stopped_after(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, **how)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _free_displays(count: int) -> list[int]:
+    free: list[int] = []
+    for number in range(60, 500):
         taken = Path(f"/tmp/.X11-unix/X{number}").exists() or Path(f"/tmp/.X{number}-lock").exists()
         if not taken and not answers(5900 + number):
-            return number
-    raise RuntimeError("no display number is free")
+            free.append(number)
+        if len(free) == count:
+            return free
+    raise RuntimeError("too few display numbers are free")
 
 
 def free_ports(count: int) -> list[int]:

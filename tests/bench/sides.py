@@ -9,11 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -24,12 +22,12 @@ from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Vm
 from gateway.viewing.stream import MAX_TABS
+from tests.bench.operators import hired
 from tests.bench.screen import free_ports, wait_for_port
 from tests.bench.viewer import Door
-from tests.doubles.standing import NODE, ShiftedClock, Standing, standing_gateway
+from tests.doubles.standing import NODE, Standing, standing_gateway
 
 _GROUP = f"/subscriptions/{CONTOSO}/resourceGroups/bench/providers/Microsoft.Compute"
-_BETWEEN_CODES = timedelta(seconds=31)
 
 
 @dataclass(frozen=True)
@@ -67,27 +65,29 @@ def direct_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
 
 @contextmanager
 def websockify_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
-    """websockify in front of each VNC server, all children of one process."""
-    listens = free_ports(len(ports))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sides", "--relay",
-         *(f"{listen}:{port}" for listen, port in zip(listens, ports, strict=True))],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        for listen in listens:
+    """websockify, which tells the VNC servers apart by a token in the address."""
+    (listen,) = free_ports(1)
+    with tempfile.NamedTemporaryFile("w", suffix=".tokens") as tokens:
+        tokens.writelines(f"{number}: 127.0.0.1:{port}\n" for number, port in enumerate(ports))
+        tokens.flush()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "websockify", "--token-plugin", "TokenFile",
+             "--token-source", tokens.name, f"127.0.0.1:{listen}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
             wait_for_port(listen)
 
-        def doors(screen: int, viewers: int) -> list[Door]:
-            return [Door(f"ws://127.0.0.1:{listens[screen]}/")] * viewers
+            def doors(screen: int, viewers: int) -> list[Door]:
+                return [Door(f"ws://127.0.0.1:{listen}/?token={screen}")] * viewers
 
-        yield Side("websockify", process.pid, listens[0], doors)
-    finally:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                child.terminate()
-        process.terminate()
-        process.wait(10)
+            yield Side("websockify", process.pid, listen, doors)
+        finally:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.terminate()
+            process.terminate()
+            process.wait(10)
 
 
 @contextmanager
@@ -126,19 +126,16 @@ async def _stand(ports: list[int], viewers: int) -> None:
     ]
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    clock = ShiftedClock()
     with tempfile.TemporaryDirectory() as folder:
-        async with standing_gateway(Path(folder), machines, clock=clock) as standing:
+        async with standing_gateway(Path(folder), machines) as standing:
             # One sign-in may have so many tabs open on a console.
             tenants = [await standing.token("contoso") for _ in range(0, viewers, MAX_TABS)]
-            doors = []
-            for machine in machines:
-                doors.append(await _doors(standing, machine, tenants, viewers))
-                if len(machines) > 1:
-                    # Each opening asks for a one-time code of its own.
-                    clock.ahead += _BETWEEN_CODES
-            # What was given out ahead of time is of use now.
-            clock.ahead = timedelta()
+            # Each opening asks for a one-time code of its own: so each console has an operator.
+            operators = await hired(standing, len(machines))
+            doors = [
+                await _doors(standing, machine, operator, tenants, viewers)
+                for machine, operator in zip(machines, operators, strict=True)
+            ]
             port = int(standing.base.rpartition(":")[2])
             said = {"port": port, "doors": [[asdict(door) for door in each] for each in doors]}
             print(json.dumps(said), flush=True)
@@ -146,7 +143,7 @@ async def _stand(ports: list[int], viewers: int) -> None:
 
 
 async def _doors(
-    standing: Standing, machine: Machine, tenants: Sequence[str], viewers: int
+    standing: Standing, machine: Machine, operator: str, tenants: Sequence[str], viewers: int
 ) -> list[Door]:
     """One operator, and tenants who watch: the first door must be opened first."""
     resource_id = machine.vm.resource_id
@@ -154,8 +151,8 @@ async def _doors(
         request = {"resource_id": resource_id, "reason": "a measurement"}
         async with api.post("/api/v1/consents", json=request) as response:
             assert response.status in {200, 201}, await response.text()
-    operator = standing.accounts["olga"]
-    proof = {"user": "olga", "password": operator.password, "code": standing.code("olga")}
+    password = standing.accounts[operator].password
+    proof = {"user": operator, "password": password, "code": standing.code(operator)}
     async with (
         standing.api() as api,
         api.post("/api/v1/consoles", json={"resource_id": resource_id, **proof}) as response,
@@ -171,32 +168,14 @@ async def _doors(
     return [first, *watching]
 
 
-def _relay(pairs: list[str]) -> None:
-    """websockify in front of each port, one after another from the same parent."""
-    children = []
-    for pair in pairs:
-        listen, _, port = pair.partition(":")
-        children.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "websockify", f"127.0.0.1:{listen}", f"127.0.0.1:{port}"]
-            )
-        )
-    while all(child.poll() is None for child in children):
-        time.sleep(1)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("ports", nargs="+")
+    parser.add_argument("ports", type=int, nargs="+")
     parser.add_argument("--viewers", type=int, default=1)
-    parser.add_argument("--relay", action="store_true")
     arguments = parser.parse_args()
-    if arguments.relay:
-        _relay(arguments.ports)
-        return
     configure_logs(level="warning")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_stand([int(port) for port in arguments.ports], arguments.viewers))
+        runner.run(_stand(arguments.ports, arguments.viewers))
 
 
 if __name__ == "__main__":
