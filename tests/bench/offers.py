@@ -1,6 +1,6 @@
 """Which encodings to ask an upstream for: what each costs it and us, for each workload.
 
-python -m tests.bench.offers
+python -m tests.bench.offers [--server x11vnc]
 One client of ours alone reads the screen and paints its framebuffer; nobody watches.
 """
 
@@ -24,7 +24,7 @@ from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import FrameReceived
 from gateway.rfb.wire import Encoding
 from tests.bench.measuring import cpu_seconds
-from tests.bench.screen import painted_screen
+from tests.bench.screen import painted_screen, polled_screen
 
 OFFERS: Final[dict[str, Sequence[int]]] = {
     "Raw": (Encoding.RAW,),
@@ -34,6 +34,7 @@ OFFERS: Final[dict[str, Sequence[int]]] = {
     "ZRLE": (Encoding.ZRLE, Encoding.RAW, Encoding.COMPRESS_0 + 1),
     "Hextile": (Encoding.HEXTILE, Encoding.RAW),
 }
+SERVERS: Final = {"Xvnc": painted_screen, "x11vnc": polled_screen}
 _ALWAYS: Final = (
     Encoding.CURSOR, Encoding.DESKTOP_SIZE, Encoding.EXTENDED_DESKTOP_SIZE, Encoding.LAST_RECT,
     Encoding.QEMU_EXTENDED_KEY, Encoding.FENCE, Encoding.CONTINUOUS_UPDATES,
@@ -91,17 +92,26 @@ def main() -> None:
     parser.add_argument("--offer", choices=OFFERS)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--workloads", default="lines,screens,desktop,video")
+    parser.add_argument("--server", choices=SERVERS, default="Xvnc")
     arguments = parser.parse_args()
     if arguments.read is not None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             counted = read_screen(arguments.read, OFFERS[arguments.offer], arguments.seconds)
             print(json.dumps(runner.run(counted)))
         return
-    table = Table(title="Xvnc 1280x800, one reader", title_justify="left")
-    for heading in ("workload", "offer", "frames/s", "MB/s", "cores Xvnc", "cores reader", "both"):
+    table = Table(title=f"{arguments.server} 1280x800, one reader", title_justify="left")
+    for heading in (
+        "workload",
+        "offer",
+        "frames/s",
+        "MB/s",
+        "cores server",
+        "cores reader",
+        "both",
+    ):
         table.add_column(heading, justify="left" if heading in {"workload", "offer"} else "right")
     for workload in arguments.workloads.split(","):
-        with painted_screen(workload) as screen:
+        with SERVERS[arguments.server](workload) as screen:
             for offer in OFFERS:
                 frames, rate, theirs, ours = measured(
                     screen.port, screen.pid, offer, arguments.seconds

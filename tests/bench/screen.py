@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +44,51 @@ def painted_screens(count: int, workload: str) -> Iterator[list[Screen]]:
         servers = [stack.enter_context(_xvnc(folder, number)) for number in numbers]
         for number in numbers:
             wait_for_port(5900 + number)
-        names = [f":{number}" for number in numbers]
-        painter = stack.enter_context(
-            _stopped_after(
-                [sys.executable, "-m", "tests.bench.painter", ",".join(names), workload],
-                env={**os.environ, "XAUTHORITY": str(Path(folder) / "none")},
-                stdout=subprocess.PIPE,
-            )
-        )
-        assert painter.stdout is not None
-        assert painter.stdout.readline() == b"painting\n", "the painter failed"
+        painter = stack.enter_context(_painter(numbers, workload, folder))
         yield [
             Screen(5900 + number, server.pid, Clock(), f":{number}", painter.pid)
             for number, server in zip(numbers, servers, strict=True)
         ]
+
+
+@contextmanager
+def polled_screen(workload: str) -> Iterator[Screen]:
+    """The same painter in an Xvfb, and an x11vnc of Debian's that reads its screen."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        (number,), (port,) = _free_displays(1), free_ports(1)
+        quiet: dict[str, Any] = {"cwd": folder, "stderr": subprocess.DEVNULL}
+        stack.enter_context(
+            _stopped_after(
+                ["Xvfb", f":{number}", "-screen", "0", "1280x800x24", "-ac"],
+                stdout=subprocess.DEVNULL, **quiet,
+            )
+        )  # fmt: skip
+        _wait(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), f"display {number}")
+        painter = stack.enter_context(_painter([number], workload, folder))
+        server = stack.enter_context(
+            _stopped_after(
+                ["x11vnc", "-display", f":{number}", "-rfbport", str(port), "-localhost",
+                 "-nopw", "-forever", "-shared", "-quiet"],
+                stdout=subprocess.DEVNULL, **quiet,
+            )
+        )  # fmt: skip
+        wait_for_port(port)
+        yield Screen(port, server.pid, Clock(), f":{number}", painter.pid)
+
+
+@contextmanager
+def _painter(
+    numbers: Sequence[int], workload: str, folder: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    names = ",".join(f":{number}" for number in numbers)
+    with _stopped_after(
+        [sys.executable, "-m", "tests.bench.painter", names, workload],
+        env={**os.environ, "XAUTHORITY": str(Path(folder) / "none")}, stdout=subprocess.PIPE,
+    ) as painter:  # fmt: skip
+        assert painter.stdout is not None
+        assert painter.stdout.readline() == b"painting\n", "the painter failed"
+        yield painter
 
 
 def _xvnc(folder: str, number: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -107,8 +138,12 @@ def answers(port: int) -> bool:
 
 def wait_for_port(port: int) -> None:
     """Raises: RuntimeError where nobody listens within 10 s."""
+    _wait(lambda: answers(port), f"port {port}")
+
+
+def _wait(there: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 10
-    while not answers(port):
+    while not there():
         if deadline < time.monotonic():
-            raise RuntimeError(f"nothing listens on port {port}")
+            raise RuntimeError(f"{what} did not come up")
         time.sleep(0.05)
