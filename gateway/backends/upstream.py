@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from gateway.backends.targets import Console, Progress, Step
-from gateway.backends.wire import Wire
+from gateway.backends.wire import Ended, Heard, Wire
 from gateway.errors import UpstreamRefused, UpstreamTaken, UpstreamUnreachable
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event, StartTls
@@ -16,8 +16,8 @@ Secure = Callable[[Wire, Console], Awaitable[None]]
 class Upstream:
     """An authenticated RFB stream.
 
-    The owner feeds what `read` returns to `connection.receive_data`, and b"" instead of reading
-    while `connection.pending`; it writes what `connection.data_to_send` returns.
+    The owner feeds what it hears to `connection.receive_data`, and writes what
+    `connection.data_to_send` returns. While `connection.pending` it pauses and feeds b"".
     """
 
     def __init__(self, connection: ClientConnection, wire: Wire, early: list[Event]) -> None:
@@ -25,22 +25,26 @@ class Upstream:
         self.early = early  # what came right behind the handshake; it may hold a first frame
         self._wire = wire
 
-    async def read(self) -> bytes:
-        """What arrived; b"" when the other end closed. Raises: UpstreamError where it broke."""
-        return await self._wire.read()
+    def listen(self, heard: Heard, ended: Ended) -> None:
+        """Hand over what has come and what comes, in the callback that brings it."""
+        self._wire.listen(heard, ended)
+
+    def pause(self) -> None:
+        """Hand over nothing, and hold the other end back."""
+        self._wire.pause()
+
+    def resume(self) -> None:
+        """Hand over what came meanwhile, and go on."""
+        self._wire.resume()
 
     def write(self, data: bytes) -> None:
         """Send, without waiting."""
         self._wire.write(data)
 
     @property
-    def full(self) -> bool:
-        """Whether what was written waits to be taken."""
-        return self._wire.full
-
-    async def drain(self) -> None:
-        """Wait until the other end has taken most of what was written. Raises: UpstreamError."""
-        await self._wire.drain()
+    def full_since(self) -> float | None:
+        """Since when, by the loop's clock, what was written waits to be taken; None if not."""
+        return self._wire.full_since
 
     async def close(self) -> None:
         """Close within 200 ms, whatever the other end does."""

@@ -1,9 +1,14 @@
-"""A byte stream over TCP, a Unix socket or TLS: one reader, bounded memory, a close that ends."""
+"""A byte stream over TCP, a Unix socket or TLS: one reader, bounded memory, a close that ends.
+
+While hands are shaken it is read, step by step; from then on it is listened to: what arrives is
+handed over in the callback that brings it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Final, cast
 
 from gateway.errors import RfbError, UpstreamError
@@ -11,6 +16,10 @@ from gateway.errors import RfbError, UpstreamError
 _MAX_UNREAD: Final = 1024 * 1024  # beyond it TCP itself holds the other end back
 _MAX_UNSENT: Final = 1024 * 1024  # input is small: an end that leaves so much lying is dead
 _CLOSE_PATIENCE: Final = 0.2
+
+Heard = Callable[[bytes], None]
+# Told once: None where the other end closed, else what broke the connection.
+Ended = Callable[[Exception | None], None]
 
 
 class Wire(asyncio.Protocol):
@@ -22,8 +31,10 @@ class Wire(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._unread = 0
         self._readable = asyncio.Event()  # bytes are waiting, or none will come
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self.full_since: float | None = None  # since when what was written waits to be taken
+        self._heard: Heard | None = None
+        self._tell_end: Ended | None = None
+        self._paused = False  # by the listener
         self._gone = asyncio.Event()
         self._ended = False  # no byte will come any more
         self._error: Exception | None = None
@@ -50,24 +61,33 @@ class Wire(asyncio.Protocol):
             self._connected.resume_reading()
         return data
 
+    def listen(self, heard: Heard, ended: Ended) -> None:
+        """Hand over what has come, and whatever comes, at once; nobody reads any more.
+
+        `ended` is told an UpstreamError where the connection broke.
+        """
+        self._heard, self._tell_end = heard, ended
+        self._hand_over()
+
+    def pause(self) -> None:
+        """Hand over nothing, and hold the other end back."""
+        if not self._paused and not self._ended:
+            self._connected.pause_reading()
+        self._paused = True
+
+    def resume(self) -> None:
+        """Hand over what came meanwhile, and go on."""
+        self._paused = False
+        self._hand_over()
+
     def write(self, data: bytes) -> None:
-        """Send without waiting. An end that takes nothing is cut off; `read` then says so."""
+        """Send without waiting. An end that takes nothing is cut off, which its reader is told."""
         if not data or self._transport is None or self._transport.is_closing():
             return
         self._transport.write(data)
         if _MAX_UNSENT < self._transport.get_write_buffer_size():
             self._error = UpstreamError("the console stopped taking input")
             self._transport.abort()
-
-    @property
-    def full(self) -> bool:
-        """Whether the other end has yet to take most of what was written."""
-        return not self._writable.is_set()
-
-    async def drain(self) -> None:
-        """Wait until the other end has taken most of it. Raises: UpstreamError."""
-        await self._writable.wait()
-        self._check()
 
     async def start_tls(self, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLObject:
         """Speak TLS from here on, as its client.
@@ -119,6 +139,27 @@ class Wire(asyncio.Protocol):
             why = getattr(self._error, "strerror", None) or type(self._error).__name__
             raise UpstreamError(f"the connection broke: {why}") from self._error
 
+    def _hand_over(self) -> None:
+        if self._chunks and self._heard is not None and not self._paused:
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+            self._unread = 0
+            self._heard(data)
+        if self._paused or self._chunks:
+            return
+        if not self._ended:
+            self._connected.resume_reading()
+        elif self._tell_end is not None:
+            tell, self._heard, self._tell_end = self._tell_end, None, None
+            tell(self._why())
+
+    def _why(self) -> UpstreamError | None:
+        try:
+            self._check()
+        except UpstreamError as error:
+            return error
+        return None
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -126,6 +167,9 @@ class Wire(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._heard is not None and not self._paused and not self._chunks:
+            self._heard(data)
+            return
         self._chunks.append(data)
         self._unread += len(data)
         self._readable.set()
@@ -137,16 +181,18 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._error = self._error or error
-        self._end()
-        self._writable.set()
+        self.full_since = None
         self._gone.set()
+        self._end()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        self.full_since = asyncio.get_running_loop().time()
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        self.full_since = None
 
     def _end(self) -> None:
         self._ended = True
         self._readable.set()
+        if self._tell_end is not None:
+            self._hand_over()

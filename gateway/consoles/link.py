@@ -7,18 +7,18 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import structlog
 
 from gateway.consoles.ports import Clock, Progress, Upstream
+from gateway.consoles.pump import Pump
 from gateway.consoles.states import STEPS, Connecting, ConsoleState, Live, Off, Reconnecting, Taken
 from gateway.errors import MachineOff, RfbError, UpstreamError, UpstreamRefused, UpstreamTaken
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Link:
         self._upstream: Upstream | None = None
         self._attempt = 0
         self._short_lives = 0
+        self._shown = False  # the open upstream has painted a frame
         self._waiting = asyncio.Event()
 
     async def run(self) -> None:
@@ -134,45 +135,38 @@ class Link:
         return lost
 
     async def _pump(self, upstream: Upstream) -> None:
-        connection = upstream.connection
-        shown = self._happened(upstream.early, shown=False)
-        while (data := await self._next(upstream)) is not None:
-            events = connection.receive_data(data)
-            upstream.write(connection.data_to_send())
-            shown = self._happened(events, shown=shown)
-            if upstream.full:
-                await self._within(self._timing.dead, upstream.drain())
+        """Until the upstream ends. Raises: what broke it; UpstreamError where it fell silent."""
+        self._shown = False
+        self._happened(upstream.early)
+        pump = Pump(upstream, self._happened)
+        pump.start()
+        try:
+            while not await pump.over(self._quiet(pump)):
+                if await self._silent(upstream, pump):
+                    raise UpstreamError("the hypervisor does not answer any more")
+        finally:
+            pump.stop()
 
-    def _happened(self, events: Sequence[Event], *, shown: bool) -> bool:
-        frame = self._host.happened(events)
-        if frame and not shown:
+    def _happened(self, events: Sequence[Event]) -> None:
+        if self._host.happened(events) and not self._shown:
+            self._shown = True
             self._host.became(Live(self._clock()))
-        return shown or frame
 
-    async def _next(self, upstream: Upstream) -> bytes | None:
-        """What to go on with: no bytes while those that came ask for more work; None at the end."""
-        if upstream.connection.pending:
-            # The others' turn. Nothing is read meanwhile, so that TCP holds the upstream back.
-            await asyncio.sleep(0)
-            return b""
-        return await self._read(upstream) or None
+    def _quiet(self, pump: Pump) -> float:
+        """In how many seconds the upstream has been quiet for long."""
+        return max(0.0, pump.heard_at + self._timing.quiet - asyncio.get_running_loop().time())
 
-    async def _read(self, upstream: Upstream) -> bytes:
-        """What comes next. Raises: UpstreamError where nothing comes though we asked for it."""
-        try:
-            async with asyncio.timeout(self._timing.quiet):
-                return await upstream.read()
-        except TimeoutError:
-            upstream.connection.probe()
-            upstream.write(upstream.connection.data_to_send())
-        return await self._within(self._timing.dead, upstream.read())
-
-    async def _within(self, seconds: float, awaited: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(seconds):
-                return await awaited
-        except TimeoutError:
-            raise UpstreamError("the hypervisor does not answer any more") from None
+    async def _silent(self, upstream: Upstream, pump: Pump) -> bool:
+        """Whether it takes nothing, or gives no sign of life though asked for one."""
+        now, dead = asyncio.get_running_loop().time(), self._timing.dead
+        if upstream.full_since is not None and dead <= now - upstream.full_since:
+            return True
+        if 0.0 < self._quiet(pump):
+            return False
+        heard = pump.heard_at
+        upstream.connection.probe()
+        upstream.write(upstream.connection.data_to_send())
+        return not await pump.over(dead) and pump.heard_at == heard
 
     def _progressed(self, step: str) -> None:
         if self._attempt == 0 and self._short_lives == 0:

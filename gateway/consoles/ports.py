@@ -44,6 +44,11 @@ class Machine(Protocol):
     def vm(self) -> Vm: ...
 
 
+Heard = Callable[[bytes], None]
+# Told once: None where the other end closed, else what broke the connection.
+Ended = Callable[[Exception | None], None]
+
+
 class Upstream(Protocol):
     """An authenticated RFB stream towards the hypervisor."""
 
@@ -53,18 +58,21 @@ class Upstream(Protocol):
     def early(self) -> Sequence[Event]:
         """What happened during the handshake, after Ready."""
 
-    async def read(self) -> bytes:
-        """What arrived; b"" when the other end closed. Raises: UpstreamError."""
+    def listen(self, heard: Heard, ended: Ended) -> None:
+        """Hand over what has come and what comes, in the callback that brings it."""
+
+    def pause(self) -> None:
+        """Hand over nothing, and hold the other end back."""
+
+    def resume(self) -> None:
+        """Hand over what came meanwhile, and go on."""
 
     def write(self, data: bytes) -> None:
         """Send, without waiting."""
 
     @property
-    def full(self) -> bool:
-        """Whether what was written waits to be taken."""
-
-    async def drain(self) -> None:
-        """Wait until the other end has taken most of what was written. Raises: UpstreamError."""
+    def full_since(self) -> float | None:
+        """Since when, by the loop's clock, what was written waits to be taken; None if not."""
 
     async def close(self) -> None:
         """Close quickly; never hangs."""

@@ -13,6 +13,7 @@ from math import inf
 from typing import Final
 
 from gateway.consoles.arbiter import KeyInput, PointerInput
+from gateway.consoles.eager import Begun
 from gateway.consoles.feed import Feed
 from gateway.consoles.input_port import InputPort
 from gateway.consoles.meters import Meters
@@ -89,7 +90,11 @@ class Viewer:
         self._connection: ServerConnection | None = None
         self._replies = bytearray()
         self._room = asyncio.Event()
-        self._wake = asyncio.Event()
+        self._shown = asyncio.Event()  # there is a screen to begin with
+        self._busy = False  # with sending, though that may have to wait
+        self._serving: Begun | None = None  # what must wait before any more is sent
+        self._must_wait = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._sending_since: float | None = None
         self._probed = self._now()
@@ -111,8 +116,8 @@ class Viewer:
 
     async def run(self) -> End:
         """Serve until the end, and return it. The socket is closed then."""
-        self._picture.watch(self._wake.set)
-        self._pointer.watch(self._wake.set)
+        self._picture.watch(self._stir)
+        self._pointer.watch(self._stir)
         try:
             async with asyncio.TaskGroup() as tasks:
                 # A task of its own: the sender may be stuck on a full socket.
@@ -122,8 +127,9 @@ class Viewer:
         except* _OverError:
             pass
         finally:
-            self._picture.unwatch(self._wake.set)
-            self._pointer.unwatch(self._wake.set)
+            self._picture.unwatch(self._stir)
+            self._pointer.unwatch(self._stir)
+            self._forget()
             if self._input is not None:
                 self._input.close()
         assert self.end is not None
@@ -143,7 +149,7 @@ class Viewer:
         if PROBE_SECONDS <= now - self._probed:
             self._probed = now
             self.feed.probe()
-            self._wake.set()
+            self._stir()
 
     def refuse(self, code: EndCode) -> None:
         """The store says why it may no longer be here."""
@@ -173,38 +179,64 @@ class Viewer:
     # Out
 
     async def _send(self) -> None:
+        """Send what has to wait: a full socket, a thread's work. `_stir` sends all else."""
         try:
             await self._admit()
-            await self._greet()
+            await self._begin()
             while True:
-                await self._woken()
-                while self.end is None and (data := await self._next()):
-                    await self._write(data)
-                    await self._point()
-                await self._point()
+                await self._must_wait.wait()
+                self._must_wait.clear()
+                assert self._serving is not None
+                await self._serving
+                self._busy = False
+                self._stir()
         except ViewerGone:
             self._stop(EndCode.LEFT, "the viewer left")
         except RfbError as error:
             self._stop(EndCode.MISBEHAVED, str(error))
 
-    async def _greet(self) -> None:
+    async def _begin(self) -> None:
         """Begin once there is a first frame, so that the size is right from the start."""
         while self._picture.screen is None:
-            self._wake.clear()
-            await self._wake.wait()
+            self._shown.clear()
+            await self._shown.wait()
         self._connection = ServerConnection(*self.feed.greeted(), self._picture.name)
-        await self._write(self._connection.data_to_send())
+        self._stir()
 
-    async def _woken(self) -> None:
-        """Something happened, or the link should have room by now."""
-        now, timer = self._now(), None
+    def _stir(self) -> None:
+        """Something happened, or the link should have room by now: send at once what can be."""
+        if self._connection is None:
+            self._shown.set()
+        elif not self._busy and self.end is None:
+            self._busy = True
+            self._serving = Begun(self._serve())
+            if self._serving.done:
+                self._busy = False
+            else:
+                self._must_wait.set()
+
+    async def _serve(self) -> None:
+        while self.end is None and (data := await self._next()):
+            await self._write(data)
+            await self._point()
+        await self._point()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """When the link should have room for what is owed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._now()
         pause = self.feed.pause(now)
         if pause < inf:
-            timer = asyncio.get_running_loop().call_at(now + pause, self._wake.set)
-        await self._wake.wait()
-        self._wake.clear()
-        if timer is not None:
-            timer.cancel()
+            self._timer = asyncio.get_running_loop().call_at(now + pause, self._stir)
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._serving is not None:
+            self._serving.close()
 
     async def _next(self) -> bytes:
         """What to send now: answers first, then the newest picture."""
@@ -266,7 +298,7 @@ class Viewer:
                 # Back-pressure: keys are delayed, never dropped.
                 await asyncio.sleep(wait)
         if self._replies or self.feed.stirred or not all(map(_says_little, messages)):
-            self._wake.set()
+            self._stir()
         while MAX_REPLIES < len(self._replies):
             self._room.clear()
             await self._room.wait()

@@ -234,31 +234,26 @@ async def test_an_upstream_that_takes_no_input_is_cut_off() -> None:
         proxy.black_hole()
         for _ in range(200):
             upstream.write(bytes(65536))
-        with pytest.raises(UpstreamError, match="stopped taking input"):
-            while await upstream.read():
-                pass
-        await upstream.close()
+        async with Watching(upstream) as screen:
+            with pytest.raises(UpstreamError, match="stopped taking input"):
+                await screen.until(lambda: False)
 
 
-async def test_a_drain_waits_and_ends_with_the_connection() -> None:
+async def test_what_waits_to_be_taken_is_known() -> None:
     async with FakeRfbServer() as server, FaultProxy("127.0.0.1", server.port) as proxy:
         upstream = await backends().dial(at_port(proxy.port), ignore)
-        await upstream.drain()
+        assert upstream.full_since is None
         proxy.black_hole()
-        while True:  # until the kernel takes no more
+        begun = asyncio.get_running_loop().time()
+        while upstream.full_since is None:  # until the kernel takes no more
             upstream.write(bytes(65536))
-            try:
-                async with asyncio.timeout(0.1):
-                    await upstream.drain()
-            except TimeoutError:
-                break
+            await asyncio.sleep(0)
+        assert begun <= upstream.full_since
         proxy.reset()
-        with pytest.raises(UpstreamError):
-            await upstream.drain()
-        await upstream.close()
-
-
-# What is said when it does not work
+        async with Watching(upstream) as screen:
+            with pytest.raises(UpstreamError):
+                await screen.until(lambda: False)
+            assert upstream.full_since is None
 
 
 async def test_nobody_there() -> None:
@@ -295,14 +290,12 @@ async def test_a_reset_is_an_error_and_an_end_is_none() -> None:
         second = await backends().dial(at_port(server.port), ignore)
         (await server.connected(1)).reset()
         (await server.connected(2)).half_close()
-        with pytest.raises(UpstreamError, match="Connection reset"):
-            while await first.read():
-                pass
-        while await second.read():
-            pass
-        assert await second.read() == b""
-        await first.close()
-        await second.close()
+        async with Watching(first) as screen:
+            with pytest.raises(UpstreamError, match="Connection reset"):
+                await screen.until(lambda: False)
+        async with Watching(second) as screen:
+            with pytest.raises(ConnectionError, match="has closed"):
+                await screen.until(lambda: False)
 
 
 async def test_a_port_given_to_another_vm_is_noticed() -> None:

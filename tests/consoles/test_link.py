@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from gateway.consoles.link import Link
-from gateway.consoles.ports import Progress
+from gateway.consoles.link import TIMING, Link, Timing
+from gateway.consoles.ports import Ended, Heard, Progress
 from gateway.consoles.states import ConsoleState
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event, FrameReceived
@@ -31,22 +32,34 @@ class Costly:
         self.connection.data_to_send()
         self.early: Sequence[Event] = ()
         self.read_while_pending = False
-        self._said = False
+        self.paused = False
+        self.full_since: float | None = None
 
-    async def read(self) -> bytes:
+    def listen(self, heard: Heard, ended: Ended) -> None:
+        asyncio.get_running_loop().call_soon(heard, MUCH_WORK)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
         self.read_while_pending |= self.connection.pending
-        if self._said:
-            await asyncio.Event().wait()
-        self._said = True
-        return MUCH_WORK
+        self.paused = False
 
     def write(self, data: bytes) -> None: ...
 
-    full = False
-
-    async def drain(self) -> None: ...
-
     async def close(self) -> None: ...
+
+
+class Deaf(Costly):
+    """An upstream that talks and takes nothing."""
+
+    def listen(self, heard: Heard, ended: Ended) -> None:
+        self.full_since = asyncio.get_running_loop().time()
+        self._talk(heard)
+
+    def _talk(self, heard: Heard) -> None:
+        heard(b"\x02")  # Bell
+        asyncio.get_running_loop().call_later(0.01, self._talk, heard)
 
 
 class Watcher:
@@ -54,13 +67,16 @@ class Watcher:
 
     def __init__(self) -> None:
         self.turns = 0
+        self.unheld = 0  # turns in which the upstream was not held back
         self.framed = asyncio.Event()
+        self.over = asyncio.Event()
 
     def became(self, state: ConsoleState) -> None: ...
 
     def opened(self, connection: ClientConnection) -> None: ...
 
-    def lost(self) -> None: ...
+    def lost(self) -> None:
+        self.over.set()
 
     def happened(self, events: Sequence[Event]) -> bool:
         if any(isinstance(event, FrameReceived) for event in events):
@@ -68,25 +84,39 @@ class Watcher:
             return True
         return False
 
-    async def take_turns(self) -> None:
+    async def take_turns(self, upstream: Costly) -> None:
         while not self.framed.is_set():
             self.turns += 1
+            self.unheld += not upstream.paused
             await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def linked(upstream: Costly, host: Watcher, timing: Timing = TIMING) -> AsyncIterator[None]:
+    async def dial(_: Progress) -> Costly:
+        return upstream
+
+    running = asyncio.create_task(Link(dial, host, lambda: datetime.now(UTC), timing).run())
+    try:
+        async with asyncio.timeout(10):
+            yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def test_others_run_while_an_upstream_asks_for_much_work() -> None:
     upstream, host = Costly(), Watcher()
-
-    async def dial(_: Progress) -> Costly:
-        return upstream
-
-    running = asyncio.create_task(Link(dial, host, lambda: datetime.now(UTC)).run())
-    try:
-        async with asyncio.timeout(10):
-            await host.take_turns()
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
+    async with linked(upstream, host):
+        await host.take_turns(upstream)
     assert 64 <= host.turns  # at each tile, at least
+    assert host.unheld <= 3  # before it began
     assert not upstream.read_while_pending
+    assert not upstream.paused
     assert bytes(upstream.connection.framebuffer.pixels[511, 511]) == b"\x01\x02\x03\x00"
+
+
+async def test_an_upstream_that_takes_nothing_is_dropped_however_much_it_says() -> None:
+    upstream, host = Deaf(), Watcher()
+    async with linked(upstream, host, Timing(quiet=0.1, dead=0.2)):
+        await host.over.wait()

@@ -64,6 +64,10 @@ class Watching:
         self.upstream = upstream
         self.events: list[Event] = list(upstream.early)
         self.ended = False
+        self._heard: list[bytes] = []
+        self._news = asyncio.Event()
+        self._error: Exception | None = None
+        upstream.listen(self._hear, self._end)
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,15 +152,27 @@ class Watching:
         self.upstream.connection.send_pointer(x, y, buttons)
         self._send()
 
+    def _hear(self, data: bytes) -> None:
+        self._heard.append(data)
+        self.upstream.pause()
+        self._news.set()
+
+    def _end(self, error: Exception | None) -> None:
+        self.ended, self._error = True, error
+        self._news.set()
+
     async def _pump(self) -> None:
         connection = self.upstream.connection
         if connection.pending:
             await asyncio.sleep(0)
-            data = b""
-        elif not (data := await self.upstream.read()):
-            self.ended = True
-            raise ConnectionError("the upstream has closed")
-        self.events += connection.receive_data(data)
+        elif not self._heard and not self.ended:
+            self._news.clear()
+            self.upstream.resume()
+            await self._news.wait()
+        if not self._heard and self.ended:
+            raise self._error or ConnectionError("the upstream has closed")
+        self.events += connection.receive_data(b"".join(self._heard))
+        self._heard.clear()
         self._send()
 
     def _send(self) -> None:

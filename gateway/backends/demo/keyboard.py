@@ -45,7 +45,8 @@ class Keyboard:
         letter = _NAMED.get(keysym) or _letter(keysym)
         if control and letter is not None:
             # ASCII: a control code is its letter's lower five bits.
-            return chr(ord(letter) & 0x1F) if letter.isascii() and letter.isalpha() else None
+            is_letter = len(letter) == 1 and letter.isascii() and letter.isalpha()
+            return chr(ord(letter) & 0x1F) if is_letter else None
         return letter
 
 

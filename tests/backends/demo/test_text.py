@@ -127,7 +127,7 @@ def test_modifiers_count_while_they_are_down() -> None:
     assert keyboard.press(ord("c"), down=True) == "c"
 
 
-@given(st.integers(0, 2**32 - 1), st.booleans())
+@given(st.integers(0, 2**32 - 1) | st.integers(0xFF00, 0xFFFF), st.booleans())
 def test_no_keysym_surprises_the_keyboard(keysym: int, control: bool) -> None:
     keyboard = Keyboard()
     if control:
