@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final, get_origin
 
 from aiohttp import web
@@ -31,12 +32,15 @@ _FAILED: Final = {
 def served(routes: Iterable[web.RouteDef]) -> web.RouteDef:
     """A route that answers with the description of `routes`, and of itself."""
 
+    @cache  # it takes a tenth of a second, which no start need wait for
+    def known() -> Json:
+        return document([*routes, route], version=__version__)
+
     @described("This description", dict[str, Any], is_open=True)
     async def openapi(_request: web.Request) -> web.Response:
-        return answer(known)
+        return answer(known())
 
     route = web.get("/api/v1/openapi.json", openapi)
-    known = document([*routes, route], version=__version__)
     return route
 
 
