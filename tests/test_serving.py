@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import resource
 import ssl
 from collections.abc import Callable
@@ -190,3 +191,16 @@ def test_without_descriptors_there_is_no_gateway(monkeypatch: pytest.MonkeyPatch
     Limits(128, 128).rule(monkeypatch)
     with pytest.raises(SettingsError, match="LimitNOFILE"):
         connections_that_fit(4096)
+
+
+def test_what_was_loaded_is_never_looked_through_for_garbage_again() -> None:
+    kept: list[int] = []
+
+    async def look() -> None:
+        kept.append(gc.get_freeze_count())
+
+    try:
+        serving.run(look())
+    finally:
+        gc.unfreeze()
+    assert 50_000 < kept[0]

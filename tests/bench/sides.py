@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
-import uvloop
 
+from gateway import serving
 from gateway.demo import CONTOSO
 from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.operations.logs import configure_logs
@@ -174,8 +174,7 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, default=1)
     arguments = parser.parse_args()
     configure_logs(level="warning")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_stand(arguments.ports, arguments.viewers))
+    serving.run(_stand(arguments.ports, arguments.viewers))
 
 
 if __name__ == "__main__":
