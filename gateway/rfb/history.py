@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
 from gateway.rfb.encodings.words import Words
-from gateway.rfb.operations import Operation, Write
+from gateway.rfb.operations import Copy, Operation
 from gateway.rfb.painting import Painting
 from gateway.rfb.profile import Profile
 from gateway.rfb.tally import Tally
@@ -19,46 +19,48 @@ MAX_FRAMES: Final = 64
 MAX_BYTES: Final = 2 * 1024 * 1024
 
 
-@dataclass(slots=True)
 class Frame:
     """What one frame did; `refinement` where it only repeats pixels, without loss.
 
     INVARIANT: each painting was taken down while this frame was the newest.
     """
 
-    number: int
-    operations: tuple[Operation, ...]
-    refinement: bool
-    paintings: dict[Profile, Painting] = field(default_factory=dict)
-    size: int = 0  # bytes that its paintings held when they were last weighed
+    __slots__ = ("_copied", "_operations", "_written", "number", "paintings", "refinement", "size")
+
+    def __init__(self, number: int, operations: Sequence[Operation], *, refinement: bool) -> None:
+        self.number = number
+        self.refinement = refinement
+        self.paintings: dict[Profile, Painting] = {}
+        self.size = 0  # bytes that its paintings held when they were last weighed
+        self._operations = operations
+        self._written = self._copied = 0  # pixels
+        for each in operations:
+            _, _, width, height = each.rect
+            if isinstance(each, Copy):
+                self._copied += width * height
+            else:
+                self._written += width * height
 
     def painted_area(self, profile: Profile) -> int:
         """Pixels to send: what was written, and what was copied where CopyRect is unknown."""
-        return sum(
-            each.rect.area
-            for each in self.operations
-            if isinstance(each, Write) or not profile.copyrect
-        )
+        return self._written if profile.copyrect else self._written + self._copied
 
     def painting(self, pixels: Words, profile: Profile, tally: Tally) -> Painting:
         """The painting for `profile`; the first is taken down from `pixels`, this frame's own."""
         painting = self.paintings.get(profile)
         if painting is None:
-            painting = Painting(self.operations, pixels, profile, self.number, tally)
+            painting = Painting(self._operations, pixels, profile, self.number, tally)
             self.paintings[profile] = painting
         return painting
 
     def rest(self) -> None:
-        """It is not the newest any more: nobody makes another painting of it."""
+        """It is not the newest any more: its paintings hold what they need."""
         self.weighed()
-        self.operations = tuple(
-            replace(each, content=None) if isinstance(each, Write) and each.content else each
-            for each in self.operations
-        )
+        self._operations = ()
 
     def weighed(self) -> int:
         """How many bytes its paintings hold, now."""
-        self.size = sum(each.size for each in self.paintings.values())
+        self.size = sum([each.size for each in self.paintings.values()])
         return self.size
 
     def concerns(self, profile: Profile) -> bool:
@@ -83,7 +85,7 @@ class History:
     def add(self, frame: Frame) -> None:
         """Keep one more frame, and forget the oldest where there are too many or too much."""
         if self._frames:
-            # Its paintings hold what they need; nobody makes another one.
+            # Nobody makes another painting of it.
             self._frames[-1].rest()
             self._held += self._frames[-1].size
         self._frames.append(frame)
@@ -102,8 +104,11 @@ class History:
         frames = self._frames
         if not frames or sent + 1 < frames[0].number:
             return None
-        missed = (frames[at] for at in range(sent - frames[-1].number, 0))
+        newest = frames[-1]
+        if sent + 1 == newest.number:
+            return [newest] if newest.concerns(profile) else []
+        missed = (frames[at] for at in range(sent - newest.number, 0))
         wanted = [each for each in missed if each.concerns(profile)]
-        if any(profile not in each.paintings for each in wanted if each is not frames[-1]):
+        if any(profile not in each.paintings for each in wanted if each is not newest):
             return None
         return wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.wire import Rect
@@ -10,8 +10,7 @@ from gateway.rfb.wire import Rect
 __all__ = ["Copy", "Operation", "Write"]
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """New pixels were painted in `rect`.
 
     `lossless` says that they are to be sent exactly, however photo-like they look. `content` is the
@@ -20,11 +19,10 @@ class Write:
 
     rect: Rect
     lossless: bool = False
-    content: TightContent | None = field(default=None, compare=False, repr=False)
+    content: TightContent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """The pixels that lay at (`source_x`, `source_y`) now lie in `rect` (RFC 6143 §7.7.2)."""
 
     rect: Rect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.rfb.messages import framebuffer_update
 from gateway.rfb.painting import Painting
@@ -11,8 +11,7 @@ from gateway.rfb.painting import Painting
 __all__ = ["Owed", "Update"]
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """What to write to a viewer, whole messages, and the number that it then has been sent."""
 
     frame: int
@@ -38,7 +37,7 @@ class Owed:
     @property
     def work(self) -> int:
         """How many pixels have yet to be looked at."""
-        return 0 if self._update is not None else sum(each.work for each in self._paintings)
+        return 0 if self._update is not None else sum([each.work for each in self._paintings])
 
     def encoded(self) -> Update:
         """The update; who asks again is given the same."""
@@ -50,5 +49,5 @@ class Owed:
 
     def _pixels(self) -> bytes:
         rects = [each.encoded() for each in self._paintings]
-        count = sum(each.count for each in rects)
-        return framebuffer_update(count, b"".join(each.rects for each in rects)) if count else b""
+        count = sum([each.number for each in rects])
+        return framebuffer_update(count, b"".join([each.rects for each in rects])) if count else b""

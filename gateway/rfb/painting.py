@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from gateway.rfb.encodings.copyrect_encoder import copy_rect
 from gateway.rfb.encodings.raw_encoder import raw_rect
@@ -22,11 +21,10 @@ _MAX_MERGED: Final = 256
 _MAX_MERGED_BYTES: Final = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """Rects as bytes, how many they are, and where they are not exact."""
 
-    count: int
+    number: int
     rects: bytes
     lossy: tuple[Rect, ...]
 
@@ -52,22 +50,14 @@ class Painting:
     ) -> None:
         self.frame = frame
         self.noted = False  # whether the screen knows where this is lossy
+        self.work = 0  # how many pixels have yet to be looked at; nothing once it is encoded
+        self.size = 0  # bytes held: of the rects, or of the pixels that still wait to be encoded
         self._profile = profile
         self._tally = tally
         self._encoded: Encoded | None = None
+        self._copyrect = profile.copyrect
+        self._tight = profile.encoding == Encoding.TIGHT
         self._steps = [(each, self._taken(each, pixels)) for each in operations]
-
-    @property
-    def size(self) -> int:
-        """Bytes held: of the rects, or of the pixels that still wait to be encoded."""
-        if self._encoded is not None:
-            return len(self._encoded.rects)
-        return sum(_held(*step) for step in self._steps)
-
-    @property
-    def work(self) -> int:
-        """How many pixels have yet to be looked at; nothing once it is encoded."""
-        return sum(_work(*step) for step in self._steps)
 
     @property
     def lossy(self) -> Sequence[Rect] | None:
@@ -85,61 +75,53 @@ class Painting:
         steps, encoded = self._steps, self._encoded
         if encoded is None:
             encoded = self._encoded = self._encode(steps)
-            self._steps = []
+            self._steps, self.work, self.size = [], 0, len(encoded.rects)
         else:
             self._tally.hits += 1
         return encoded
 
     def _taken(self, operation: Operation, pixels: Words) -> Words | None:
+        """What has to be taken down of the pixels."""
         if isinstance(operation, Copy):
-            if self._profile.copyrect:
+            if self._copyrect:
                 return None
-        elif operation.content is not None and self._profile.encoding == Encoding.TIGHT:
+        elif operation.content is not None and self._tight:
+            size = len(operation.content.data)
+            self.size += size
+            # What only has to be deflated is about a fourth of the work that its bytes are as
+            # pixels.
+            self.work += size // 4
             return None
-        rect = operation.rect
-        return pixels[rect.y : rect.bottom, rect.x : rect.right].copy()
+        x, y, width, height = operation.rect
+        taken = pixels[y : y + height, x : x + width].copy()
+        self.size += taken.nbytes
+        self.work += taken.size
+        return taken
 
     def _encode(self, steps: Sequence[_Step]) -> Encoded:
         self._tally.misses += 1
-        payloads = list(self._payloads(steps))
-        for payload, _ in payloads:
-            self._tally.encoded(payload)
-        return Encoded(
-            count=len(payloads),
-            rects=b"".join(payload for payload, _ in payloads),
-            lossy=tuple(rect for _, rect in payloads if rect is not None),
-        )
-
-    def _payloads(self, steps: Sequence[_Step]) -> Iterator[tuple[bytes, Rect | None]]:
-        """Each rect, and its place where it is not exact."""
+        payloads: list[bytes] = []
+        lossy: list[Rect] = []
         tight = TightEncoder(self._profile.jpeg_quality)
         for operation, pixels in steps:
             rect = operation.rect
             if pixels is None:
                 if isinstance(operation, Copy):
-                    yield copy_rect(operation), None
+                    payloads.append(copy_rect(operation))
                 else:
                     assert operation.content is not None
-                    yield tight.rect_of(operation.content, rect), None
-            elif self._profile.encoding == Encoding.RAW:
-                yield raw_rect(pixels, rect.x, rect.y, self._profile.pixel_format), None
-            else:
+                    payloads.append(tight.rect_of(operation.content, rect))
+            elif self._tight:
                 lossless = isinstance(operation, Write) and operation.lossless
                 for each in tight.rects(pixels, rect.x, rect.y, lossless=lossless):
-                    yield each.payload, each.rect if each.lossy else None
-
-
-def _held(operation: Operation, pixels: Words | None) -> int:
-    if pixels is not None:
-        return pixels.nbytes
-    if isinstance(operation, Write) and operation.content is not None:
-        return operation.content.size
-    return 0
-
-
-def _work(operation: Operation, pixels: Words | None) -> int:
-    # What only has to be deflated is about a fourth of the work that its bytes are as pixels.
-    return pixels.size if pixels is not None else _held(operation, None) // 4
+                    payloads.append(each.payload)
+                    if each.lossy:
+                        lossy.append(each.rect)
+            else:
+                payloads.append(raw_rect(pixels, rect.x, rect.y, self._profile.pixel_format))
+        for payload in payloads:
+            self._tally.encoded(payload)
+        return Encoded(len(payloads), b"".join(payloads), tuple(lossy))
 
 
 class MergedPaintings:

@@ -8,14 +8,14 @@ Write. It is judged by the rects alone: no pixel is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.rfb.damage import TILE, grid_size, tile_rects
+from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.wire import Rect
 
@@ -27,8 +27,10 @@ _MAX_COPIES: Final = 32
 _MAX_SCREENS: Final = 4
 # Smaller rects are worth less than their headers: they are joined, and their pixels looked at.
 _SMALL_AREA: Final = 2048
-
-_Matrix: TypeAlias = npt.NDArray[np.bool_]
+# Content on end is said in one piece up to here: its bytes are copied for each that joins.
+_MAX_SAID: Final = 32 * 1024
+# Up to so many rects are compared one by one.
+_FEW: Final = 5
 
 
 def replayable(
@@ -40,54 +42,71 @@ def replayable(
     """
     if _MAX_OPERATIONS < len(operations):
         return _tiled(operations, width, height)
-    joined = list(_joined(_clipped(operations, width, height, copies=copies)))
-    if _too_much(joined, width * height):
+    joined: list[Operation] = []
+    area = copied = 0
+    for said in operations:
+        each = _inside(said, width, height, copies=copies)
+        if each is None:
+            continue
+        area += each.rect.width * each.rect.height
+        copied += isinstance(each, Copy)
+        whole = _join(joined[-1], each) if joined else None
+        if whole is None:
+            joined.append(each)
+        else:
+            joined[-1] = whole
+    if _MAX_COPIES < copied or _MAX_SCREENS * width * height < area:
         return _tiled(joined, width, height)
     if len(joined) <= 1:
         return joined
-    return _exact(joined)
+    return _fresh(_exact(joined) if copied else joined)
 
 
-def _clipped(
-    operations: Iterable[Operation], width: int, height: int, *, copies: bool
-) -> Iterator[Operation]:
+def _inside(operation: Operation, width: int, height: int, *, copies: bool) -> Operation | None:
     """Nothing reaches outside: the framebuffer may have changed its size since."""
-    for each in operations:
-        rect = each.rect
-        if rect.inside(width, height):
-            inside = isinstance(each, Write) or (copies and each.source.inside(width, height))
-            yield each if inside else Write(rect)
-            continue
-        right, bottom = min(rect.right, width), min(rect.bottom, height)
-        if rect.x < right and rect.y < bottom:
-            cut = Rect(rect.x, rect.y, right - rect.x, bottom - rect.y)
-            yield Write(cut, isinstance(each, Write) and each.lossless)
+    x, y, across, down = rect = operation.rect
+    right, bottom = x + across, y + down
+    if right <= width and bottom <= height:
+        if isinstance(operation, Write) or (copies and operation.source.inside(width, height)):
+            return operation
+        return Write(rect)
+    right, bottom = min(right, width), min(bottom, height)
+    if right <= x or bottom <= y:
+        return None
+    lossless = isinstance(operation, Write) and operation.lossless
+    return Write(Rect(x, y, right - x, bottom - y), lossless)
 
 
 def _exact(operations: list[Operation]) -> list[Operation]:
-    """Copies that would read other pixels become Writes; content that is stale is left out."""
-    overlaps = _overlaps(operations) if any(map(_has_content, operations)) else None
+    """Copies that would read other pixels become Writes."""
     done: list[Operation] = []
+    written: list[Rect] = []
     for at, each in enumerate(operations):
         if isinstance(each, Copy):
-            written = [one.rect for one in done if isinstance(one, Write)]
-            later = [one.rect for one in operations[at:]]
-            done.append(each if _reads_right(each.source, written, later) else Write(each.rect))
-        elif overlaps is not None and each.content and overlaps[at, at + 1 :].any():
-            done.append(replace(each, content=None))
+            if not written or _reads_right(each.source, written, operations[at:]):
+                done.append(each)
+                continue
+            done.append(Write(each.rect))
         else:
             done.append(each)
+        written.append(each.rect)
     return done
 
 
-def _has_content(operation: Operation) -> bool:
-    return isinstance(operation, Write) and operation.content is not None
+def _fresh(operations: list[Operation]) -> list[Operation]:
+    """Content that is stale, because something was painted over it, is left out."""
+    if any(isinstance(each, Write) and each.content for each in operations):
+        for at in _painted_over([each.rect for each in operations]):
+            each = operations[at]
+            if isinstance(each, Write) and each.content:
+                operations[at] = Write(each.rect, each.lossless)
+    return operations
 
 
-def _reads_right(source: Rect, written: Sequence[Rect], later: Sequence[Rect]) -> bool:
+def _reads_right(source: Rect, written: Sequence[Rect], later: Sequence[Operation]) -> bool:
     for rect in written:
         common = _common(source, rect)
-        if common is not None and any(_common(common, one) for one in later):
+        if common is not None and any(_common(common, one.rect) for one in later):
             return False
     return True
 
@@ -98,52 +117,61 @@ def _common(one: Rect, other: Rect) -> Rect | None:
     return Rect(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
-def _overlaps(operations: Sequence[Operation]) -> _Matrix:
-    """Which rects overlap which."""
-    rects = [each.rect for each in operations]
-    edges = np.array([(each.x, each.y, each.right, each.bottom) for each in rects])
-    left, top, right, bottom = edges.T[:, :, None]
-    overlap: _Matrix = (left < right.T) & (left.T < right) & (top < bottom.T) & (top.T < bottom)
-    return overlap
+def _painted_over(rects: Sequence[Rect]) -> Sequence[int]:
+    """Which rects overlap one that comes after them."""
+    if len(rects) <= _FEW:
+        return [
+            at
+            for at, rect in enumerate(rects)
+            if any(_common(rect, one) for one in rects[at + 1 :])
+        ]
+    edges = np.fromiter(chain.from_iterable(rects), np.int32, 4 * len(rects)).reshape(-1, 4).T
+    left, top = edges[0], edges[1]
+    right, bottom = left + edges[2], top + edges[3]
+    overlap = left[:, None] < right
+    overlap &= top[:, None] < bottom
+    overlap &= overlap.T
+    if np.count_nonzero(overlap) == len(rects):
+        return ()  # each overlaps itself alone, as is usual
+    hidden: list[int] = np.flatnonzero(np.triu(overlap, 1).any(axis=1)).tolist()
+    return hidden
 
 
-def _joined(operations: Iterable[Operation]) -> Iterator[Operation]:
-    """Join Writes to the one just before where both make one rect: QEMU says 16 pixels at a time.
+def _join(first: Operation, second: Operation) -> Write | None:
+    """One Write for two on end where they make one rect: QEMU says 16 pixels at a time.
 
     A Write may move past a Write, since all bear the frame's last pixels, but never past a Copy.
     """
-    last: Operation | None = None
-    for each in operations:
-        joined = _join(last, each)
-        if joined is None and last is not None:
-            yield last
-        last = joined or each
-    if last is not None:
-        yield last
+    x, y, width, height = first.rect
+    next_x, next_y, next_width, next_height = second.rect
+    beside = y == next_y and height == next_height and x + width == next_x
+    below = x == next_x and width == next_width and y + height == next_y
+    if not (beside or below) or isinstance(first, Copy) or isinstance(second, Copy):
+        return None
+    if first.lossless != second.lossless:
+        return None
+    if beside:
+        content, rect = None, Rect(x, y, width + next_width, height)
+    else:
+        content, rect = _stacked(first, second), Rect(x, y, width, height + next_height)
+    if content is None and (_speaks(first) or _speaks(second)):
+        return None
+    return Write(rect, first.lossless, content)
 
 
-def _join(first: Operation | None, second: Operation) -> Write | None:
-    if not (isinstance(first, Write) and isinstance(second, Write)):
+def _stacked(upper: Write, lower: Write) -> TightContent | None:
+    """Both contents in one; None where that takes looking at the pixels."""
+    one, other = upper.content, lower.content
+    if one is None or other is None or one.palette != other.palette:
         return None
-    if first.lossless != second.lossless or (_speaks(first) and _speaks(second)):
+    if _MAX_SAID < len(one.data) + len(other.data):
         return None
-    a, b = first.rect, second.rect
-    if (a.y, a.height) == (b.y, b.height) and a.right == b.x:
-        return Write(Rect(a.x, a.y, a.width + b.width, a.height), first.lossless)
-    if (a.x, a.width) == (b.x, b.width) and a.bottom == b.y:
-        return Write(Rect(a.x, a.y, a.width, a.height + b.height), first.lossless)
-    return None
+    return TightContent(one.palette, one.data + other.data)
 
 
 def _speaks(write: Write) -> bool:
     """Whether its content is worth keeping."""
     return write.content is not None and _SMALL_AREA <= write.rect.area
-
-
-def _too_much(operations: Sequence[Operation], screen: int) -> bool:
-    area = sum(each.rect.area for each in operations)
-    copies = sum(isinstance(each, Copy) for each in operations)
-    return _MAX_OPERATIONS < len(operations) or _MAX_COPIES < copies or _MAX_SCREENS * screen < area
 
 
 def _tiled(operations: Sequence[Operation], width: int, height: int) -> list[Operation]:

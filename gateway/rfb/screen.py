@@ -33,6 +33,7 @@ from gateway.rfb.profile import Profile
 from gateway.rfb.replay import replayable
 from gateway.rfb.scroll import Scrolls
 from gateway.rfb.tally import Tally
+from gateway.rfb.times import FrameTimes
 from gateway.rfb.wire import Cursor, Encoding, Rect
 
 __all__ = ["Owed", "Profile", "Screen", "Update"]
@@ -69,16 +70,14 @@ class Screen:
         self._profiles: dict[Profile, int] = {}
         self._scrolls = Scrolls()
         self._torn = False  # somebody was sent a frame that was half painted
-        self._pixels: Words = as_words(framebuffer.pixels)
+        self._may_be_lossy = False  # any tile at all
+        self._take_pixels()
         self._begin_at_size(now=0.0)
 
     @property
-    def width(self) -> int:
-        return int(self._pixels.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self._pixels.shape[0])
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
 
     def painted(
         self, operations: Sequence[Operation], now: float, *, find_scrolls: bool = False
@@ -99,8 +98,7 @@ class Screen:
         if done:
             frame = self._begin_frame(done)
             self._take_down(frame)
-            for each in done:
-                self._mark_painted(each, now)
+            self._mark_painted(done, now)
         return self.frame
 
     def resized(self, now: float) -> int:
@@ -108,7 +106,8 @@ class Screen:
 
         Returns the newest frame's number.
         """
-        before, self._pixels = self._pixels, as_words(self.framebuffer.pixels)
+        before = self._pixels
+        self._take_pixels()
         if before.shape == self._pixels.shape:
             changed = changed_rects(before, self._pixels, 0, 0)
         else:
@@ -135,7 +134,7 @@ class Screen:
         Returns the number of the frame that says so; None where nothing is due.
         """
         self._mark_lossy()
-        due = self._lossy & (self._painted_at + STILL_SECONDS <= now)
+        due = self._lossy & (self._generation <= self._times.still(now))
         if not due.any():
             return None
         writes = [Write(rect, lossless=True) for rect in tile_rects(due, self._whole)]
@@ -147,9 +146,13 @@ class Screen:
     def next_refinement(self) -> float | None:
         """When `refine` next has something to do; ask again after each update."""
         self._mark_lossy()
-        if not self._lossy.any():
+        if not self._may_be_lossy:
             return None
-        return float(self._painted_at[self._lossy].min()) + STILL_SECONDS
+        if not self._lossy.any():
+            self._may_be_lossy = False
+            return None
+        oldest = int(self._generation[self._lossy].min())
+        return self._times.of(oldest) + STILL_SECONDS
 
     def update_for(
         self, sent: int, profile: Profile, *, known_size: tuple[int, int] | None = None
@@ -209,16 +212,22 @@ class Screen:
 
     # What happens to the screen
 
+    def _take_pixels(self) -> None:
+        self._pixels: Words = as_words(self.framebuffer.pixels)
+        self.height, self.width = self._pixels.shape
+
     def _begin_at_size(self, now: float) -> None:
         """Take the framebuffer's size and pixels; everything is owed."""
-        self._pixels = as_words(self.framebuffer.pixels)
+        self._take_pixels()
         grid = grid_size(self.width, self.height)
-        # Of each tile: the frame that last painted it, the refinement that last repeated it, the
-        # time of its last painting, and whether a viewer may hold it inexactly.
+        # Of each tile: the frame that last painted it, the refinement that last repeated it, and
+        # whether a viewer may hold it inexactly.
         self._generation = np.full(grid, self.frame, np.int64)
         self._refined = np.zeros(grid, np.int64)
-        self._painted_at = np.full(grid, now)
         self._lossy: Tiles = np.zeros(grid, np.bool_)
+        self._may_be_lossy = False
+        self._times = FrameTimes(STILL_SECONDS)
+        self._times.add(self.frame, now)
         self._sized = self._pixels.shape
         self._sized_at = self.frame
         self._copied_at = 0
@@ -238,7 +247,7 @@ class Screen:
         self.frame += 1
         self._tally.frames += not refinement
         self._owed_now.clear()
-        frame = Frame(self.frame, tuple(operations), refinement)
+        frame = Frame(self.frame, operations, refinement=refinement)
         self._history.add(frame)
         return frame
 
@@ -250,20 +259,29 @@ class Screen:
             else:
                 frame.painting(self._pixels, profile, self._tally)
 
-    def _mark_painted(self, operation: Operation, now: float) -> None:
-        tiles = tiles_of(operation.rect)
-        self._generation[tiles] = self.frame
-        self._painted_at[tiles] = now
+    def _mark_painted(self, operations: Sequence[Operation], now: float) -> None:
+        frame, generation = self.frame, self._generation
+        self._times.add(frame, now)
+        for each in operations:
+            generation[tiles_of(each.rect)] = frame
+            if isinstance(each, Copy):
+                self._copied_at = frame
+            if self._may_be_lossy:
+                self._mark_loss(each)
+
+    def _mark_loss(self, operation: Operation) -> None:
         if isinstance(operation, Copy):
             # What is copied from a lossy place is lossy.
-            self._lossy[tiles] |= self._lossy[tiles_of(operation.source)].any()
-            self._copied_at = self.frame
+            lossy = self._lossy[tiles_of(operation.source)].any()
+            self._lossy[tiles_of(operation.rect)] |= lossy
         else:
             # Whoever gets this gets every pixel anew; if as a JPEG, that is noted then.
             self._lossy[inner_tiles(operation.rect, self.width, self.height)] = False
 
     def _mark_lossy(self) -> None:
         """Note where what was handed out is not exact, as far as it has been encoded."""
+        if not self._handed_out:
+            return
         waiting: list[Painting] = []
         size = 0
         for painting in reversed(self._handed_out):
@@ -279,9 +297,12 @@ class Screen:
 
     def _note(self, painting: Painting, rects: Sequence[Rect]) -> None:
         painting.noted = True
+        if not rects:
+            return
+        self._may_be_lossy = True
         for rect in rects:
             self._lossy[tiles_of(rect)] = True
-        if rects and painting.frame < self._copied_at:
+        if painting.frame < self._copied_at:
             # Encoded while later frames came: what it paints may have been copied since.
             self._lossy |= painting.frame < self._generation
 

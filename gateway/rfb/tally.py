@@ -11,7 +11,8 @@ from gateway.rfb.wire import Encoding
 __all__ = ["Kind", "Tally", "kind_of"]
 
 # RFC 6143 §7.6.1: a rect begins with its place and size, then its encoding.
-_ENCODING: Final = struct.Struct(">8xi")
+_ENCODING: Final = slice(8, 12)
+_CONTROL: Final = 12  # where what is behind the header begins
 # rfbproto, Tight: the compression control's upper half, and the filters behind it.
 _FILL, _JPEG = 0x8, 0x9
 _WITH_FILTER: Final = 0x4
@@ -29,6 +30,16 @@ class Kind(StrEnum):
     DEFLATE = "deflate"
     RAW = "raw"
     PSEUDO = "pseudo"  # paints nothing: the pointer's shape, the size
+
+
+_TIGHT: Final = struct.pack(">i", Encoding.TIGHT)
+_KINDS: Final = {
+    struct.pack(">i", Encoding.COPYRECT): Kind.COPYRECT,
+    struct.pack(">i", Encoding.RAW): Kind.RAW,
+}
+_TIGHT_KINDS: Final = {_FILL: Kind.FILL, _JPEG: Kind.JPEG}
+# Asked of each rect, and an enum is slow to name its members.
+_MONO, _INDEXED, _DEFLATE, _PSEUDO = Kind.MONO, Kind.INDEXED, Kind.DEFLATE, Kind.PSEUDO
 
 
 class Tally:
@@ -55,25 +66,11 @@ class Tally:
 
 def kind_of(rect: bytes) -> Kind:
     """By a rect's own bytes, of an encoding that we send."""
-    (encoding,) = _ENCODING.unpack_from(rect)
-    match encoding:
-        case Encoding.COPYRECT:
-            return Kind.COPYRECT
-        case Encoding.RAW:
-            return Kind.RAW
-        case Encoding.TIGHT:
-            return _tight_kind(rect[_ENCODING.size : _ENCODING.size + 3])
-        case _:
-            return Kind.PSEUDO
-
-
-def _tight_kind(body: bytes) -> Kind:
-    control = body[0] >> 4
-    if control == _FILL:
-        return Kind.FILL
-    if control == _JPEG:
-        return Kind.JPEG
-    if control & _WITH_FILTER and body[1] == _PALETTE:
+    encoding = rect[_ENCODING]
+    if encoding != _TIGHT:
+        return _KINDS.get(encoding, _PSEUDO)
+    control = rect[_CONTROL] >> 4
+    if control & _WITH_FILTER and control < _FILL and rect[_CONTROL + 1] == _PALETTE:
         # The palette's size less one: two colours take a bit a pixel.
-        return Kind.MONO if body[2] == 1 else Kind.INDEXED
-    return Kind.DEFLATE
+        return _MONO if rect[_CONTROL + 2] == 1 else _INDEXED
+    return _TIGHT_KINDS.get(control, _DEFLATE)

@@ -14,6 +14,7 @@ from gateway.rfb.wire import Rect
 
 SIDE = 90
 RED = TightContent(b"\xff\0\0", b"")
+BLUE = TightContent(b"\0\0\xff", b"")
 
 
 def told(*operations: Operation, copies: bool = True) -> list[Operation]:
@@ -69,10 +70,29 @@ def test_writes_are_not_joined_across_a_copy() -> None:
 
 
 def test_content_is_kept_and_not_joined_away() -> None:
-    writes = [Write(Rect(0, y, SIDE, 30), content=RED) for y in (0, 30, 60)]
-    done = told(*writes)
-    assert done == writes
-    assert contents(done) == [RED] * 3
+    beside = [Write(Rect(x, 0, 30, SIDE), content=RED) for x in (0, 30, 60)]
+    assert told(*beside) == beside
+    unlike = [Write(Rect(0, y, SIDE, 30), content=each) for y, each in ((0, RED), (30, BLUE))]
+    assert told(*unlike) == unlike
+    mute = [Write(Rect(0, 0, SIDE, 30), content=RED), Write(Rect(0, 30, SIDE, 30))]
+    assert told(*mute) == mute
+
+
+def test_contents_one_below_the_other_are_joined() -> None:
+    halves = [
+        Write(Rect(0, y, 8, 3), content=TightContent(b"\0\0\0\xff\xff\xff", data))
+        for y, data in ((0, b"\x01\x02\x03"), (3, b"\x04\x05\x06"))
+    ]
+    whole = TightContent(b"\0\0\0\xff\xff\xff", b"\x01\x02\x03\x04\x05\x06")
+    assert told(*halves) == [Write(Rect(0, 0, 8, 6), content=whole)]
+
+
+def test_content_is_not_joined_beyond_what_is_cheap() -> None:
+    halves = [
+        Write(Rect(0, y, SIDE, 30), content=TightContent(RED.palette + b"\0\0\0", bytes(20_000)))
+        for y in (0, 30)
+    ]
+    assert told(*halves) == halves
 
 
 def test_content_of_small_neighbours_is_joined_away() -> None:
@@ -154,3 +174,24 @@ def test_whoever_replays_what_was_told_ends_alike(
 
 def view(words: Words, rect: Rect) -> Words:
     return words[rect.y : rect.bottom, rect.x : rect.right]
+
+
+small_rects = st.builds(
+    Rect, st.integers(0, 70), st.integers(0, 70), st.integers(1, 20), st.integers(1, 20)
+)
+
+
+@given(asked=st.lists(small_rects, min_size=2, max_size=14))
+def test_content_is_said_again_just_where_nothing_was_painted_over_it(asked: list[Rect]) -> None:
+    # Unlike each other, so that they are not joined with what they say.
+    writes = [
+        Write(rect, content=TightContent(bytes([at] * 3), b"")) for at, rect in enumerate(asked)
+    ]
+    done = told(*writes)
+    for at, (rect, content) in enumerate(zip(asked, contents(done), strict=False)):
+        if done[at].rect != rect:
+            break  # two small ones were joined
+        seen = np.zeros((SIDE, SIDE), WORD)
+        for later in done[at + 1 :]:
+            view(seen, later.rect)[:] = 1
+        assert (content is None) == view(seen, rect).any()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from gateway.rfb.encodings.rect_header import rect_header
 from gateway.rfb.operations import Copy
 from gateway.rfb.wire import Encoding
 
 __all__ = ["copy_rect"]
 
-_SOURCE: Final = struct.Struct(">HH")  # source x, source y
+_COPYRECT: Final = struct.Struct(">HHHHiHH")  # x, y, width, height, encoding; source x, source y
+_ENCODING: Final = int(Encoding.COPYRECT)
 
 
 def copy_rect(copy: Copy) -> bytes:
     """A rect that takes its pixels from elsewhere in the viewer's own framebuffer."""
-    header = rect_header(copy.rect, Encoding.COPYRECT)
-    return header + _SOURCE.pack(copy.source_x, copy.source_y)
+    return _COPYRECT.pack(*copy.rect, _ENCODING, copy.source_x, copy.source_y)

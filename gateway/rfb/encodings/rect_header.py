@@ -14,4 +14,4 @@ _RECT_HEADER: Final = struct.Struct(">HHHHi")  # x, y, width, height, encoding
 
 def rect_header(rect: Rect, encoding: int) -> bytes:
     """The place, the size and the encoding, in 12 bytes."""
-    return _RECT_HEADER.pack(rect.x, rect.y, rect.width, rect.height, encoding)
+    return _RECT_HEADER.pack(*rect, encoding)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["TightContent"]
+__all__ = ["TightContent", "Whole"]
 
 
-@dataclass(frozen=True, slots=True)
-class TightContent:
+class TightContent(NamedTuple):
     """Pixels that name the colours of a palette (rfbproto, Tight, PaletteFilter).
 
     `palette` is three bytes R, G, B a colour, 1 to 256 of them. `data` is nothing for one colour, a
@@ -26,3 +25,8 @@ class TightContent:
     def size(self) -> int:
         """Bytes held."""
         return len(self.palette) + len(self.data)
+
+
+# What a rect decoded in one go comes to: where its bytes end, how much work it was beside its
+# pixels, and its content.
+Whole: TypeAlias = tuple[int, int, TightContent | None]

@@ -8,8 +8,7 @@ and means the same to every viewer, whatever came before.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,8 @@ _FILTER_FOLLOWS: Final = 0x40
 _FILL: Final = bytes([0x80])
 _JPEG: Final = bytes([0x90])
 _PALETTE_FILTER: Final = 1
+_PALETTE_HEADS: Final = tuple(bytes([_PALETTE_FILTER, count - 1 & 0xFF]) for count in range(257))
+_TIGHT: Final = int(Encoding.TIGHT)
 
 # rfbproto, Tight: less than 12 bytes, counted behind the filter, are sent as they are.
 _SMALLEST_DEFLATED: Final = 12
@@ -66,8 +67,7 @@ _QUALITIES: Final = (
 _FACTORS: Final = tuple(np.uint32(0x9E3779B1 + 0x3C6EF362 * n & 0xFFFFFFFF | 1) for n in range(32))
 
 
-@dataclass(frozen=True, slots=True)
-class TightRect:
+class TightRect(NamedTuple):
     """One encoded rect, its header included; `lossy` where its pixels are not exact."""
 
     rect: Rect
@@ -81,7 +81,8 @@ class TightEncoder:
     def __init__(self, quality: int | None) -> None:
         """`quality` is the JPEG level 0 … 9 for what looks like a photo; None allows no loss."""
         self._quality = quality
-        self._streams = (_Stream(_RGB_STREAM), _Stream(_INDEX_STREAM))
+        self._rgb = _Stream(_RGB_STREAM)
+        self._indices = _Stream(_INDEX_STREAM)
 
     def rects(self, words: Words, x: int, y: int, *, lossless: bool = False) -> Iterator[TightRect]:
         """The rects that paint `words` (their unused byte 0) at (`x`, `y`)."""
@@ -94,7 +95,7 @@ class TightEncoder:
             # A copy: the pieces that encode pixels need them side by side.
             pixels = np.ascontiguousarray(words[part.y : part.bottom, part.x : part.right])
             lossy, body = self._encoded(pixels, quality if photo else None)
-            yield TightRect(rect, rect_header(rect, Encoding.TIGHT) + body, lossy)
+            yield TightRect(rect, rect_header(rect, _TIGHT) + body, lossy)
 
     def _fills(self, words: Words, x: int, y: int) -> Iterator[TightRect]:
         height, width = words.shape
@@ -105,7 +106,7 @@ class TightEncoder:
 
     def rect_of(self, content: TightContent, rect: Rect) -> bytes:
         """A rect whose pixels somebody has named."""
-        return rect_header(rect, Encoding.TIGHT) + self._named(content)
+        return rect_header(rect, _TIGHT) + self._named(content)
 
     def _encoded(self, pixels: Words, quality: int | None) -> tuple[bool, bytes]:
         """Whether exactness was given up, and the rect's bytes behind its header."""
@@ -115,18 +116,21 @@ class TightEncoder:
             return False, self._named(TightContent(_rgb(palette.reshape(1, -1)), data))
         if quality is not None:
             return True, _JPEG + _with_length(_jpeg(pixels, quality))
-        return False, self._streams[_RGB_STREAM].said(_rgb(pixels))
+        return False, self._rgb.said(_rgb(pixels))
 
     def _named(self, content: TightContent) -> bytes:
-        if content.colours == 1:
-            return _FILL + content.palette
+        palette, data = content
+        colours = len(palette) // 3
+        if colours == 1:
+            return _FILL + palette
         # Filter id, number of colours less one, the colours; then what each pixel is.
-        head = bytes([_PALETTE_FILTER, content.colours - 1]) + content.palette
-        return self._streams[_INDEX_STREAM].said(content.data, head)
+        return self._indices.said(data, _PALETTE_HEADS[colours] + palette)
 
 
 class _Stream:
     """One of the four zlib streams, new at its first use."""
+
+    __slots__ = ("_deflate", "_number")
 
     def __init__(self, number: int) -> None:
         self._number = number
