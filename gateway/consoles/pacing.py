@@ -24,6 +24,7 @@ MIN_WINDOW: Final = 4 * 1024  # what is let through, whatever the link is though
 MAX_WINDOW: Final = 8 * 1024 * 1024
 MIN_SAMPLE: Final = 4 * 1024  # bytes; fewer are gone too soon for their time to be told
 MIN_BUSY: Final = 0.001
+TOLD_SECONDS: Final = 0.005  # echoes so far apart were not held up to come at once
 MAX_FENCES: Final = 128  # unanswered ones
 # Small updates on an idle link share a fence: each echo costs us what an update does.
 ALONG_BYTES: Final = 16 * 1024
@@ -59,6 +60,7 @@ class Pace:
         self._late = False  # whether the newest measured bytes came later than noise explains
         self._late_at = -inf
         self._echo_at = -inf
+        self._guessed = True  # the rate was measured, if at all, before any round trip was
         self._free_at = -inf  # when the link is reckoned to be done with all that was sent
         self._burst = (0, 0.0)  # bytes without a pause between them, and how long they took
         self._along = 0  # bytes that went without a fence
@@ -81,7 +83,9 @@ class Pace:
 
     def pause(self, now: float) -> float:
         """In how many seconds the link has room for another update; inf if only an echo can say."""
-        if MAX_FENCES <= len(self._marks) or (self._marks and self._is_stale(now)):
+        if MAX_FENCES <= len(self._marks):
+            return inf
+        if self._marks and self._is_stale(now) and not self._is_idle(now):
             return inf
         if self.in_flight < MIN_WINDOW:
             return 0.0
@@ -94,7 +98,8 @@ class Pace:
 
     def wants_probe(self, now: float) -> bool:
         """Whether an empty fence should go first: the link is idle and long was not measured so."""
-        return not self._marks and DRAIN_SECONDS < now - self._drained_at
+        idle = not self._marks or self._is_idle(now)
+        return idle and DRAIN_SECONDS < now - self._drained_at
 
     def goes_along(self, size: int, now: float) -> bool:
         """Whether so few bytes may go without a fence; they are counted with the next one's."""
@@ -117,7 +122,7 @@ class Pace:
 
     def sent(self, size: int, now: float) -> int:
         """Bytes went out and a fence behind them; returns the fence's number."""
-        if size <= MIN_SAMPLE and not self.in_flight:
+        if size <= MIN_SAMPLE and self._is_idle(now):
             self._drained_at = now
         if size:
             self._newest = size
@@ -157,6 +162,13 @@ class Pace:
         # On a link that is never idle the shortest round trip creeps up by what always waits.
         return (self._late or self.pressed(now)) and DRAIN_SECONDS < now - self._drained_at
 
+    def _is_idle(self, now: float) -> bool:
+        """Whether nothing waits before what would go now; echoes may be on their way."""
+        if not self.in_flight:
+            return True
+        # Reckoned: no full link comes to it, for there the next goes before it is done.
+        return 0.0 < self.rate and self._free_at + MARGIN_SECONDS <= now
+
     def _done(self, mark: _Mark, free_at: float) -> float:
         """When a link that is busy until `free_at` is done with what is before `mark`."""
         return max(free_at, mark.at) + (mark.size / self.rate if self.rate else 0.0)
@@ -169,17 +181,22 @@ class Pace:
             # The round trip was shorter than we thought, or the link had next to nothing to do.
             self._burst = (0, 0.0)
             return
-        before, busy = self._burst if sent_at + base < self._echo_at else (0, 0.0)
-        self._burst = before + size, busy + now - began
+        before, took = self._burst if sent_at + base < self._echo_at else (0, 0.0)
+        self._burst = before + size, took + now - began
         if self._burst[0] < MIN_SAMPLE:
             return
-        rate = self._burst[0] / max(self._burst[1], MIN_BUSY)
+        busy = self._burst[1]
+        rate = self._burst[0] / max(busy, MIN_BUSY)
         self._burst = (0, 0.0)
         late = now - sent_at - base
         self._late = NOISE_SECONDS < late
         if self._late and self.base is not None:
             self._late_at = now
-        if self.rate < rate:
+        guessed, self._guessed = self._guessed, self.base is None
+        if guessed and self.rate and TOLD_SECONDS <= busy:
+            # Nobody knew the round trip, which passed for work of the link.
+            self.rate = rate
+        elif self.rate < rate:
             # Echoes that were held up come all at once: what they say is believed by and by.
             self.rate = min(rate, 2 * self.rate) if self.rate else rate
         elif self._late:

@@ -72,6 +72,13 @@ class Story:
         self._events: list[tuple[float, int, int]] = []
         self._last_echo = 0.0
 
+    def greet(self, size: int) -> None:
+        """The first picture goes out, and a round trip later it is known that fences come back."""
+        self.link.carry(size, self.now)
+        self.pace.unfenced(size)
+        self.now += self.link.delay
+        self._send(0)
+
     def watch(
         self, *, fps: float, sizes: Iterator[int], seconds: float = 30, settled: float = 2
     ) -> Watched:
@@ -124,6 +131,34 @@ def test_a_viewer_far_away_sees_every_frame_that_its_link_carries(
     watched = Story(Pace(), link).watch(fps=fps, sizes=repeat(size))
     assert watched.fps == pytest.approx(fps, rel=0.01)
     assert watched.age <= delay / 2 + size / link.bandwidth + 0.001  # as if it were alone
+
+
+@pytest.mark.parametrize(("mbit", "size"), [(20, 40_000), (100, 100_000)])
+@pytest.mark.parametrize("delay", [0.2, 0.3])
+def test_what_a_far_link_carries_is_known_from_the_first_two_echoes(
+    mbit: int, size: int, delay: float
+) -> None:
+    link = Link(mbit * MBIT, delay)
+    story = Story(Pace(), link)
+    story.greet(40_000)
+    watched = story.watch(fps=20, sizes=repeat(size), seconds=8, settled=delay + 0.05)
+    assert 20 * watched.seconds - 1 <= len(watched.sizes)
+    assert max(watched.ages) <= delay / 2 + size / link.bandwidth + 0.001
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    delay=st.floats(0.05, 0.3),
+    late=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.02, 0.06, 0.1]), min_size=20, max_size=50),
+)
+def test_a_link_that_falls_idle_in_between_is_measured_without_a_pause(
+    delay: float, late: list[float]
+) -> None:
+    """Echoes that a busy machine holds up make the link look full; it is not."""
+    story = Story(Pace(), Link(20 * MBIT, delay, late=cycle([*late, *[0.0] * 20])))
+    story.watch(fps=20, sizes=repeat(30_000), seconds=4)
+    watched = story.watch(fps=20, sizes=repeat(30_000), seconds=40, settled=0)
+    assert 19.8 <= watched.fps
 
 
 @pytest.mark.parametrize("delay", [0.02, 0.1, 0.2])
@@ -374,3 +409,12 @@ def test_what_went_before_fences_were_known_is_no_round_trip() -> None:
     assert pace.wants_probe(0.7)
     assert pace.echoed(pace.sent(0, 0.7), 0.8)
     assert pace.base == pytest.approx(0.1)
+
+
+def test_nobody_waits_for_an_echo_where_no_fence_is_out() -> None:
+    pace = known()
+    number = pace.sent(20_000, 10.2)
+    assert pace.goes_along(1000, 10.21)
+    # Late, and long not measured on an idle link.
+    assert pace.echoed(number, 10.5)
+    assert pace.pause(10.5) == 0.0
