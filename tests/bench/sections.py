@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.bench.guest import scrolling_guest
 from tests.bench.link import linked
-from tests.bench.measuring import Outcome, measure, memory, quantile
+from tests.bench.measuring import Outcome, measure, quantile
 from tests.bench.screen import Screen, painted_screen, painted_screens
 from tests.bench.sides import SIDES, Side
 from tests.bench.viewer import Visit
@@ -282,23 +282,21 @@ def idle(plan: Plan) -> Iterator[Row]:
 
 def stalled(plan: Plan) -> Iterator[Row]:
     """One viewer that stops reading, and what the others notice."""
-    seconds = max(20, plan.seconds)
-    found: dict[bool, list[float]] = {}
-    grown = 0.0
-    for stalls in (False, True):
-        with painted_screen("screens") as screen, standing(OURS, [screen.port], 4, None) as side:
-            assert side.pid is not None
-            before = memory(side.pid)
+    longer = replace(plan, seconds=max(20, plan.seconds))
+
+    def once(what: str) -> Outcome:
+        with standing(OURS, [screen.port], 4, None) as side:
             doors = side.doors(0, 4)
             visits = [Visit(door, keys_per_second=0 if at else 6) for at, door in enumerate(doors)]
-            visits[3] = replace(visits[3], stalls=stalls)
-            outcome = measure(visits, _pids(screen, side), seconds)
-            found[stalls] = outcome.delays()
-            spent = outcome.costs["server"].memory - before
-            grown = spent - grown if stalls else spent
-    with_it, without = (quantile(found[stalls], 0.95) for stalls in (True, False))
+            visits[3] = replace(visits[3], stalls=what == "one stalls")
+            return measure(visits, _pids(screen, side), longer.seconds)
+
+    with painted_screen("screens") as screen:
+        found = interleaved(("all read", "one stalls"), longer, once)
+    with_it, without = (keys_quantile(found[what], 0.95) for what in ("one stalls", "all read"))
     what = "key -> pixel p95 while another viewer stalls, ms"
     yield Row(what, with_it, without, "<= 1.1x of without", with_it <= 1.1 * without)
+    grown = median(found["one stalls"], server_memory) - median(found["all read"], server_memory)
     yield at_most("what it holds for the stalled viewer, MiB", grown / (1 << 20), 8)
 
 

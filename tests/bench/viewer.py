@@ -172,6 +172,7 @@ class Watching:
                 tasks.create_task(self._type(visit.keys_per_second, viewer, line, until))
             if visit.stalls:
                 await asyncio.sleep(until - time.monotonic())
+                return  # cut off by now
             while time.monotonic() < until:
                 await self._turn(viewer, line, until)
 
