@@ -23,6 +23,9 @@ from tests.bench.viewer import Visit
 
 OURS: Final = "gateway"
 PEER: Final = "websockify"
+# QEMU looks for changes every 30 ms, later after it found none: it shows some 18 to 20 of these a
+# second, on an idle machine.
+GUEST_LINES: Final = 30
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def single(plan: Plan) -> Iterator[Row]:
                 yield ratio("screens: server + upstream, cores", found, all_cores, 1.15)
             case "video":
                 yield ratio("video: server + upstream, cores", found, all_cores, 1.6)
-    with scrolling_guest(20) as guest:
+    with scrolling_guest(GUEST_LINES) as guest:
         found = interleaved((OURS, PEER), plan, lambda name: watched(name, guest, plan))
     ours, peer = (
         median(found[name], lambda each: each.kilobytes() / max(each.frames(), 1))
@@ -211,7 +214,7 @@ def far(plan: Plan) -> Iterator[Row]:
     """Viewers at the end of a long or a thin link."""
     longer = replace(plan, seconds=max(plan.seconds, 8))
     good, farther, thin = Far(0.1, 20e6), Far(0.2, 20e6), Far(0.1, 2e6)
-    with scrolling_guest(20) as guest:
+    with scrolling_guest(GUEST_LINES) as guest:
         found = interleaved(
             (OURS, PEER, "direct"), longer,
             lambda name: watched(
@@ -220,7 +223,9 @@ def far(plan: Plan) -> Iterator[Row]:
         )  # fmt: skip
     here = median(found["direct"], Outcome.frames)
     ours, peer = (median(found[name], Outcome.frames) for name in (OURS, PEER))
-    yield Row(f"QEMU, {good}: frames/s", ours, peer, f">= 18 ({here:.1f} near by)", 18 <= ours)
+    least = min(18.0, 0.95 * here)
+    bar = f">= {least:.3g} ({here:.1f} near by)"
+    yield Row(f"QEMU, {good}: frames/s", ours, peer, bar, least <= ours)
     ours, peer = (keys_quantile(found[name], 0.5) for name in (OURS, PEER))
     yield at_most(f"QEMU, {good}: key -> pixel p50, ms", ours, 140, peer)
     for link in (good, farther):
