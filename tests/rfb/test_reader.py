@@ -105,3 +105,42 @@ def test_a_parser_may_see_what_has_come_and_take_less() -> None:
     assert seen == [b"bcd", b"bc", b"d"]
     reader.feed(b"ef")
     assert seen[-1] == b"def"
+
+
+def test_what_has_come_is_seen_across_pieces() -> None:
+    seen: list[bytes] = []
+
+    def parser() -> Reading[None]:
+        yield 3
+        seen.append(bytes((yield PEEK)))
+        yield 9
+
+    reader = Reader(parser())
+    reader.feed(b"ab")
+    reader.feed(b"cdef")
+    assert seen == [b"def"]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9), max_size=20), st.integers(1, 9))
+def test_no_more_is_held_than_was_asked_for(pieces: list[bytes], need: int) -> None:
+    def parser() -> Reading[None]:
+        while True:
+            yield need
+
+    reader = Reader(parser())
+    for piece in pieces:
+        reader.feed(piece)
+        assert reader._held < need
+        assert sum(map(len, reader._pieces)) == reader._held
+
+
+def test_a_small_rest_does_not_hold_on_to_a_large_piece() -> None:
+    def parser() -> Reading[None]:
+        yield 100_000
+        yield 100_000
+
+    reader = Reader(parser())
+    reader.feed(bytes(100_009))
+    (rest,) = reader._pieces
+    assert rest == bytes(9)
+    assert isinstance(rest, bytes)
