@@ -15,12 +15,19 @@ from gateway.rfb.wire import INFLATE_SLACK
 # No more than this is inflated, or inflated to, in one go.
 PIECE: Final = 32 * 1024
 AT_ONCE: Final = 1024 * 1024
+# Stored blocks are no work, so that they may come whole: those of the largest rect that encoders
+# make, 65536 pixels, of which zlib stores up to 32 KiB in a block.
+_MOST_STORED: Final = 256 * 1024
+_MOST_BLOCKS: Final = 16
+_HEADER: Final = 2  # RFC 1950 §2.2
+_STORED_HEADER: Final = 5
 # Work of a deflated byte. Blocks that hold nothing cost most, 350 to 1000; pixels cost a tenth.
 _BYTE: Final = 400
 # … and of a pixel painted from them.
 _PIXEL: Final = 8
 
-Paint = Callable[[bytes, Words], None]
+_NOTHING: Final = memoryview(b"")
+Paint = Callable[[bytes, Words], object]
 
 
 class Inflater:
@@ -28,26 +35,45 @@ class Inflater:
 
     def __init__(self) -> None:
         self._stream: Any = None
+        self._stored = True  # it held nothing but whole stored blocks so far
 
     def begin_anew(self) -> None:
         """Another stream comes in its place."""
         self._stream = None
+        self._stored = True
 
     def exactly(self, length: int, size: int) -> Reading[bytes]:
         """The `size` bytes that the next `length` bytes hold.
 
         Raises: RfbError for fewer or more, before more are held.
         """
-        if length <= PIECE and size <= AT_ONCE:
-            inflated = self.inflate((yield length), size + INFLATE_SLACK)
-            yield -_BYTE * length
-            if len(inflated) != size:
-                raise RfbError(f"{len(inflated)} bytes were inflated where {size} were expected")
-            return inflated
-        deflated = Deflated(self, length)
+        data = _NOTHING
+        if length <= (_MOST_STORED if self._stored else PIECE) and size <= AT_ONCE:
+            data = yield length
+            whole = self.whole(data, size)
+            if whole is not None:
+                inflated, work = whole
+                yield -work
+                return inflated
+        deflated = Deflated(self, length, data)
         inflated = yield from deflated.take(size)
         yield from deflated.end()
         return inflated
+
+    def whole(self, data: memoryview, size: int) -> tuple[bytes, int] | None:
+        """The `size` bytes that `data` holds, and the work that they were.
+
+        None, and nothing was done, where that is too much to be done in one go.
+        Raises: RfbError where there are fewer or more.
+        """
+        stored = self._stored and _only_stored(data, 0 if self._stream else _HEADER)
+        if not stored and PIECE < len(data):
+            return None
+        inflated = self.inflate(data, size + INFLATE_SLACK)
+        self._stored = stored
+        if len(inflated) != size:
+            raise RfbError(f"{len(inflated)} bytes were inflated where {size} were expected")
+        return inflated, len(data) if stored else _BYTE * len(data)
 
     def paint(self, length: int, row: int, into: Words, paint: Paint) -> Reading[None]:
         """Let `paint` paint a rect whose rows are `row` bytes each, a band of rows at a time.
@@ -69,6 +95,7 @@ class Inflater:
 
     def inflate(self, data: bytes | memoryview, most: int) -> bytes:
         """At most `most` bytes; where it is that many, `data` may hold more. Raises: RfbError."""
+        self._stored = False
         if self._stream is None:
             # isal rather than zlib: the same streams, two to three times as fast.
             self._stream = isal_zlib.decompressobj()
@@ -90,12 +117,14 @@ class Inflater:
 class Deflated:
     """The deflated bytes of one rect, read and inflated as far as is asked for.
 
-    INVARIANT: it holds no more than `PIECE` bytes that are not inflated.
+    INVARIANT: beside what it was handed, it holds no more than `PIECE` bytes that are not inflated.
     """
 
-    def __init__(self, inflater: Inflater, length: int) -> None:
+    def __init__(self, inflater: Inflater, length: int, data: memoryview = _NOTHING) -> None:
+        """`data` are all the `length` bytes, where they were read already."""
         self._inflater = inflater
         self._unread = length
+        self._data = data
         self._read: bytes | memoryview = b""
         self._more = False  # the stream itself may hold more than it gave
 
@@ -103,7 +132,8 @@ class Deflated:
         """From one to `most` of the bytes that come next; none where these were all."""
         while self._read or self._more or self._unread:
             if not self._read and not self._more:
-                self._read = yield min(PIECE, self._unread)
+                self._read = self._data[:PIECE] or (yield min(PIECE, self._unread))
+                self._data = self._data[PIECE:]
                 self._unread -= len(self._read)
                 yield -_BYTE * len(self._read)
             inflated = self._inflater.inflate(self._read, most)
@@ -129,6 +159,22 @@ class Deflated:
         """Read the rest. Raises: RfbError where it holds anything."""
         if (yield from self.some(1)):
             raise RfbError("more bytes were inflated than the rect has")
+
+
+def _only_stored(data: memoryview, at: int) -> bool:
+    """Whether these are a few stored blocks, none of them the stream's last.
+
+    It is where a block and its byte begin together, as all stored blocks leave it.
+    """
+    end = len(data)
+    for _ in range(_MOST_BLOCKS):
+        # RFC 1951 §3.2.4: a byte of flags, here all zero; U16 length, U16 its complement.
+        if end < at + _STORED_HEADER or data[at]:
+            return False
+        at += _STORED_HEADER + (data[at + 1] | data[at + 2] << 8)
+        if at == end:
+            return True
+    return False
 
 
 def check_deflated(length: int, size: int) -> None:

@@ -13,6 +13,8 @@ from gateway.rfb.framebuffer import Pixels
 Words: TypeAlias = npt.NDArray[np.uint32]
 WORD: Final = np.dtype("<u4")
 USED: Final = np.uint32(0x00FFFFFF)
+# Where so many bytes are worth a second call of numpy.
+_LONG: Final = 16 * 1024
 
 
 def as_words(pixels: Pixels) -> Words:
@@ -37,5 +39,11 @@ def words_of_rgb(data: bytes | memoryview) -> Words:
 def paint_rgb(data: bytes | memoryview, into: Words) -> None:
     """Paint a whole rect from three-byte pixels."""
     height, width = into.shape
-    overlapping: Words = np.ndarray((height, width), WORD, bytes(data) + b"\0", 0, (3 * width, 3))
+    row = 3 * width
+    if _LONG < len(data):
+        # Only the last pixel lacks a byte behind it: all rows but one need no copy.
+        above: Words = np.ndarray((height - 1, width), WORD, data, 0, (row, 3))
+        np.bitwise_and(above, USED, out=into[:-1])
+        data, into, height = data[-row:], into[-1:], 1
+    overlapping: Words = np.ndarray((height, width), WORD, bytes(data) + b"\0", 0, (row, 3))
     np.bitwise_and(overlapping, USED, out=into)
