@@ -34,12 +34,13 @@ class Framebuffer:
 
     def view(self, rect: Rect) -> Pixels:
         """The pixels of `rect`, not copied. Raises: RfbError where it reaches outside."""
-        if not rect.inside(self.width, self.height):
+        x, y, width, height = rect
+        right, bottom = x + width, y + height
+        if x < 0 or y < 0 or self.pixels.shape[1] < right or self.pixels.shape[0] < bottom:
             raise RfbError(
-                f"rect {rect.width}x{rect.height}+{rect.x}+{rect.y} reaches outside "
-                f"{self.width}x{self.height}"
+                f"rect {width}x{height}+{x}+{y} reaches outside {self.width}x{self.height}"
             )
-        return self.pixels[rect.y : rect.bottom, rect.x : rect.right]
+        return self.pixels[y:bottom, x:right]
 
     def fill(self, rect: Rect, colour: tuple[int, int, int]) -> None:
         """Paint `rect` in one colour."""
@@ -47,13 +48,14 @@ class Framebuffer:
 
     def copy(self, rect: Rect, source_x: int, source_y: int) -> None:
         """Copy to `rect` the equal rect at the source; the two may overlap (RFC 6143 §7.7.2)."""
-        source = self.view(Rect(source_x, source_y, rect.width, rect.height))
+        x, y, width, height = rect
+        source = self.view(Rect(source_x, source_y, width, height))
         into = self.view(rect)
-        if rect.x == source_x == 0 and rect.width == self.width:
+        if x == source_x == 0 and width == self.width:
             # Whole rows lie side by side: moved in one go, whichever way they overlap.
-            memory, row = self.pixels.data.cast("B"), 4 * self.width
-            start, end = row * source_y, row * (source_y + rect.height)
-            memory[row * rect.y : row * rect.bottom] = memory[start:end]
+            memory, row = self.pixels.data.cast("B"), 4 * width
+            start, end = row * source_y, row * (source_y + height)
+            memory[row * y : row * (y + height)] = memory[start:end]
         elif rect.y == source_y or rect.height <= abs(rect.y - source_y):
             into[:] = source.copy() if rect.y == source_y else source
         else:

@@ -6,35 +6,34 @@ import struct
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-import numpy as np
-
 from gateway.errors import RfbError
-from gateway.rfb.encodings.copyrect import decode_copyrect
+from gateway.rfb.encodings.copyrect import COPIED_AT_ONCE, SOURCE, decode_copyrect
 from gateway.rfb.encodings.cursor import decode_cursor
 from gateway.rfb.encodings.desktop_size import decode_extended_desktop_size
 from gateway.rfb.encodings.hextile import decode_hextile
-from gateway.rfb.encodings.raw import decode_raw
+from gateway.rfb.encodings.raw import decode_raw, whole_raw
 from gateway.rfb.encodings.tight import TightDecoder
 from gateway.rfb.encodings.tight_content import TightContent
-from gateway.rfb.encodings.words import USED, WORD, Words, as_words
+from gateway.rfb.encodings.whole import Whole
+from gateway.rfb.encodings.words import Words, as_words
 from gateway.rfb.encodings.zlib import ZlibDecoder
 from gateway.rfb.encodings.zrle import ZrleDecoder
 from gateway.rfb.events import CursorChanged, Event, FrameReceived, LedState, Renamed, Resized
 from gateway.rfb.framebuffer import Framebuffer
-from gateway.rfb.operations import Operation, Write
-from gateway.rfb.reader import LOOK, PEEK, Reading
+from gateway.rfb.operations import Copy, Operation, Write
+from gateway.rfb.reader import LOOK, PEEK, TOLD_WORK, Reading
 from gateway.rfb.text import printable
 from gateway.rfb.wire import MAX_NAME, MAX_PIXELS, Cursor, Encoding, Rect
 
 Painter: TypeAlias = Callable[[Words], Reading[TightContent | None]]
+WholeDecoder: TypeAlias = Callable[[memoryview, int, Words], Whole | None]
 
 _RECT_HEADER: Final = struct.Struct(">HHHHi")
 _U32: Final = struct.Struct(">I")
 # No server paints its screen so often in one update; beside that, it may paint a largest one once.
 _MOST_SCREENS: Final = 64
 # Work of a rect, of one of its rows, of a pixel, of a pixel in memory that was never touched, of a
-# byte of a name. It is told once it comes to so much.
-_TOLD_WORK: Final = 1_000_000
+# byte of a name.
 _RECT_WORK: Final = 10_000
 _ROW_WORK: Final = 40
 _PIXEL_WORK: Final = 2
@@ -42,7 +41,9 @@ _NEW_PIXEL_WORK: Final = 20
 _NAME_BYTE_WORK: Final = 100
 # Whether so few pixels changed at all is cheap to see: the answer to a probe disturbs no viewer.
 _COMPARED_AREA: Final = 4096
-_SMALL_AREA: Final = 16 * 1024
+# Encoders of Tight make no larger rects.
+_WHOLE_AREA: Final = 64 * 1024
+_COPYRECT: Final = int(Encoding.COPYRECT)
 
 
 class Updates:
@@ -57,16 +58,22 @@ class Updates:
         self.copied = False  # the server has ever said CopyRect
         self._emit = emit
         self._area = 0  # what this update has painted so far
+        self._work = 0  # not told yet
         self._shown = False  # there was a first frame, however black
         self._unseen = False  # the owner may not have seen the last one yet
         self._words = as_words(self.framebuffer.pixels)
         self._operations: list[Operation] = []
+        tight = TightDecoder()
         self._painters: dict[int, Painter] = {
             Encoding.RAW: decode_raw,
             Encoding.HEXTILE: decode_hextile,
             Encoding.ZLIB: ZlibDecoder().decode,
-            Encoding.TIGHT: TightDecoder().decode,
+            Encoding.TIGHT: tight.decode,
             Encoding.ZRLE: ZrleDecoder().decode,
+        }
+        self._wholes: dict[int, WholeDecoder] = {
+            Encoding.RAW: whole_raw,
+            Encoding.TIGHT: tight.whole,
         }
 
     def seen(self) -> None:
@@ -83,18 +90,21 @@ class Updates:
         if self._unseen:
             # There is a frame to look at before this one paints over it.
             yield LOOK
-        self._area = work = 0
+        self._area = 0
         self.framebuffer.whole = False
         left = rects
         while left:
+            if 1 < rects:
+                left -= yield from self._whole_rects(left)
+                if not left:
+                    break
             left -= 1
             # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
             x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
             rect = Rect(x, y, width, height)
             painter = self._painters.get(encoding)
             if painter is not None:
-                into = self._inside(rect)
-                self._count(into.size)
+                into = self._begin(x, y, width, height)
                 compared = rects == 1 and self._shown and into.size <= _COMPARED_AREA
                 before = into.tobytes() if compared else None
                 content = yield from painter(into)
@@ -102,63 +112,96 @@ class Updates:
                     self._painted(Write(rect, content=content))
             elif encoding == Encoding.COPYRECT:
                 self.copied = True
+                self._begin(x, y, width, height)
                 self._painted((yield from decode_copyrect(self.framebuffer, rect)))
-                self._count(rect.area)
             elif encoding == Encoding.LAST_RECT:
                 break
             else:
                 yield from self._pseudo(encoding, rect)
-            work += _RECT_WORK + _ROW_WORK * height + _PIXEL_WORK * width * height
-            if _TOLD_WORK < work:
-                yield -work
-                work = 0
-            if encoding == Encoding.RAW and left and rect.area:
-                left -= yield from self._raw_rects(left)
-        yield -work
+            self._work += _work(height, width * height)
+            yield from self._tell()
         self.framebuffer.whole = True
         if self._operations:
             self._emit(FrameReceived(tuple(self._operations)))
             self._operations.clear()
             self._shown = self._unseen = True
 
-    def _raw_rects(self, most: int) -> Reading[int]:
-        """Paint the small Raw rects that have come, as far as they are whole; how many there were.
+    def _whole_rects(self, most: int) -> Reading[int]:
+        """Paint rects of the common kinds as long as they have come whole; how many there were.
 
-        QEMU says a screen of text in hundreds of these.
+        Text comes in dozens of these, and from QEMU in hundreds: each is one call, no more.
         """
-        held = yield PEEK
-        end, at, done, work = len(held), 0, 0, 0
-        while done < most and at + _RECT_HEADER.size <= end and work < _TOLD_WORK:
-            x, y, width, height, encoding = _RECT_HEADER.unpack_from(held, at)
-            area = width * height
-            begin = at + _RECT_HEADER.size
-            if encoding != Encoding.RAW or not 0 < area <= _SMALL_AREA or end < begin + 4 * area:
+        done = 0
+        while done < most:
+            held = yield PEEK
+            at = 0
+            # Behind its header, each has at least a byte.
+            last = len(held) - _RECT_HEADER.size
+            while at < last and done < most and self._work <= TOLD_WORK:
+                end = self._whole_rect(held, at)
+                if end == at:
+                    break
+                at = end
+                done += 1
+            if at:
+                yield at
+            if self._work <= TOLD_WORK:
                 break
-            rect = Rect(x, y, width, height)
-            into = self._inside(rect)
-            self._count(area)
-            pixels: Words = np.frombuffer(held, WORD, area, begin).reshape(height, width)
-            np.bitwise_and(pixels, USED, out=into)
-            self._operations.append(Write(rect))
-            at, done = begin + 4 * area, done + 1
-            work += _RECT_WORK + _ROW_WORK * height + _PIXEL_WORK * area
-        yield at
-        yield -work
+            yield from self._tell()
         return done
+
+    def _whole_rect(self, held: memoryview, at: int) -> int:
+        """Paint the rect at `at`, and say where it ends; there, where nothing was painted."""
+        x, y, width, height, encoding = _RECT_HEADER.unpack_from(held, at)
+        area = width * height
+        if encoding == _COPYRECT:
+            return self._whole_copy(held, at, Rect(x, y, width, height))
+        decoder = self._wholes.get(encoding)
+        if decoder is None or not 0 < area <= _WHOLE_AREA:
+            return at
+        into = self._begin(x, y, width, height)
+        whole = decoder(held, at + _RECT_HEADER.size, into)
+        if whole is None:
+            self._area -= area
+            return at
+        end, work, content = whole
+        self._operations.append(Write(Rect(x, y, width, height), content=content))
+        self._work += work + _work(height, area)
+        return end
+
+    def _whole_copy(self, held: memoryview, at: int, rect: Rect) -> int:
+        end = at + _RECT_HEADER.size + SOURCE.size
+        if len(held) < end or not 0 < rect.area <= COPIED_AT_ONCE:
+            return at
+        self.copied = True
+        self._begin(*rect)
+        source_x, source_y = SOURCE.unpack_from(held, end - SOURCE.size)
+        self.framebuffer.copy(rect, source_x, source_y)
+        self._operations.append(Copy(rect, source_x, source_y))
+        self._work += _work(rect.height, rect.area)
+        return end
+
+    def _begin(self, x: int, y: int, width: int, height: int) -> Words:
+        """Where a rect is about to be painted. Raises: RfbError where that is too much."""
+        words = self._words
+        right, bottom = x + width, y + height
+        if words.shape[1] < right or words.shape[0] < bottom:
+            raise RfbError(
+                f"rect {width}x{height}+{x}+{y} reaches outside {words.shape[1]}x{words.shape[0]}"
+            )
+        self._count(width * height)
+        return words[y:bottom, x:right]
 
     def _count(self, area: int) -> None:
         self._area += area
         if _MOST_SCREENS * self._words.size + MAX_PIXELS < self._area:
             raise RfbError(f"an update paints its screen more than {_MOST_SCREENS} times")
 
-    def _inside(self, rect: Rect) -> Words:
-        height, width = self._words.shape
-        if width < rect.right or height < rect.bottom:
-            raise RfbError(
-                f"rect {rect.width}x{rect.height}+{rect.x}+{rect.y} reaches outside "
-                f"{width}x{height}"
-            )
-        return self._words[rect.y : rect.bottom, rect.x : rect.right]
+    def _tell(self) -> Reading[None]:
+        """Say the work, once it has come to something."""
+        if TOLD_WORK < self._work:
+            work, self._work = self._work, 0
+            yield -work
 
     def _painted(self, operation: Operation) -> None:
         if operation.rect.area:
@@ -207,3 +250,7 @@ class Updates:
         if name != self.name:
             self.name = name
             self._emit(Renamed(name))
+
+
+def _work(rows: int, area: int) -> int:
+    return _RECT_WORK + _ROW_WORK * rows + _PIXEL_WORK * area

@@ -11,10 +11,8 @@ from gateway.rfb.reader import Reading
 from gateway.rfb.wire import Rect
 
 SOURCE: Final = struct.Struct(">HH")
-
-
-# A larger rect is copied in bands.
-_BAND: Final = 512 * 1024
+# A larger rect is copied in bands: this much is a screen, and takes about a millisecond.
+COPIED_AT_ONCE: Final = 2 * 1024 * 1024
 _PIXEL_WORK: Final = 8
 
 
@@ -22,7 +20,7 @@ def decode_copyrect(framebuffer: Framebuffer, rect: Rect) -> Reading[Copy]:
     """Copy within the framebuffer. Raises: RfbError where either rect reaches outside."""
     # RFC 6143 §7.7.2: U16 source x, U16 source y.
     source_x, source_y = SOURCE.unpack((yield SOURCE.size))
-    if rect.area <= _BAND:
+    if rect.area <= COPIED_AT_ONCE:
         framebuffer.copy(rect, source_x, source_y)
     else:
         framebuffer.view(rect)
@@ -34,7 +32,7 @@ def decode_copyrect(framebuffer: Framebuffer, rect: Rect) -> Reading[Copy]:
 def _copy_in_bands(
     framebuffer: Framebuffer, rect: Rect, source_x: int, source_y: int
 ) -> Reading[None]:
-    rows = max(1, _BAND // rect.width)
+    rows = max(1, COPIED_AT_ONCE // rect.width)
     tops = range(0, rect.height, rows)
     # The two may overlap: begin at the end that is copied away from first.
     for top in tops if rect.y <= source_y else reversed(tops):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from gateway.errors import RfbError
-from gateway.rfb.encodings.words import Words
+from gateway.rfb.encodings.words import Words, words_of_rgb
 
 _BYTES: Final = np.arange(256, dtype=np.uint8)[:, None]
 # For pixels of so many bits: what each byte holds, most significant bits first.
@@ -36,6 +37,20 @@ def paint_packed(data: bytes | memoryview, bits: int, palette: Words, into: Word
     else:
         indices = _UNPACKED[bits].take(packed, axis=0)
         paint_indices(indices.reshape(height, -1)[:, :width], palette, into)
+
+
+def paint_bits(data: bytes | memoryview, colours: bytes, into: Words) -> None:
+    """Paint from pixels of one bit, of two colours R, G, B."""
+    height, width = into.shape
+    pixels = _eight_pixels(colours).take(np.frombuffer(data, np.uint8), axis=0)
+    into[...] = pixels.reshape(height, -1)[:, :width]
+
+
+@lru_cache(maxsize=64)
+def _eight_pixels(colours: bytes) -> Words:
+    """What each byte of `paint_bits` shows. Text has few pairs of colours, and says them anew."""
+    pixels: Words = words_of_rgb(colours).take(_UNPACKED[1])
+    return pixels
 
 
 def paint_indices(indices: npt.NDArray[np.uint8], palette: Words, into: Words) -> None:

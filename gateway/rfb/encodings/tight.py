@@ -11,12 +11,18 @@ from gateway.errors import RfbError
 from gateway.rfb.encodings.gradient import paint_gradient
 from gateway.rfb.encodings.inflate import AT_ONCE, Inflater, Paint, check_deflated
 from gateway.rfb.encodings.jpeg import paint_jpeg
-from gateway.rfb.encodings.palette import packed_size, paint_indices, paint_packed
+from gateway.rfb.encodings.palette import (
+    paint_bits,
+    paint_indices,
+    paint_packed,
+)
 from gateway.rfb.encodings.tight_content import TightContent
+from gateway.rfb.encodings.whole import Whole
 from gateway.rfb.encodings.words import Words, paint_rgb, words_of_rgb
 from gateway.rfb.reader import Reading
 
 _STREAMS = 4
+_TWO_COLOURS = 6  # bytes
 _TOO_SMALL_TO_DEFLATE = 12
 # Gradients and JPEGs are held whole. Encoders make rects of at most 65536 pixels; these are eight
 # times as large.
@@ -54,8 +60,7 @@ class TightDecoder:
         """Paint a rect; the result is what it was painted from, where that can be said again."""
         # Control byte: bits 0-3 say which streams begin anew, bits 4-7 the kind of compression.
         (control,) = yield 1
-        if control & 0x0F:
-            self._reset(control)
+        self._reset(control)
         kind = control >> 4
         if kind < Compression.FILL:
             return (yield from self._basic(kind, into))
@@ -72,10 +77,44 @@ class TightDecoder:
         yield -_JPEG_PIXEL * into.size
         return None
 
+    def whole(self, held: memoryview, at: int, into: Words) -> Whole | None:
+        """`decode` in one go, where the bytes from `at` on are a whole rect of a common kind.
+
+        Returns where it ends, how much work it was beside its pixels, and its content. Else None,
+        and nothing was painted.
+        """
+        control = held[at]
+        if control >> 4 == Compression.FILL:
+            colour = bytes(held[at + 1 : at + 4])
+            if len(colour) < 3:
+                return None
+            self._reset(control)
+            into[...] = int.from_bytes(colour, "little")
+            return at + 4, 0, TightContent(colour, b"")
+        filtered = _palette_at(held, at)
+        if filtered is None:
+            return None
+        colours, begin = filtered
+        size = _row(colours, into.shape[1]) * len(into)
+        extent = _extent(held, begin, size)
+        if extent is None:
+            return None
+        begin, end = extent
+        self._reset(control)
+        data: bytes | memoryview = held[begin:end]
+        work = 0
+        if _TOO_SMALL_TO_DEFLATE <= size:
+            inflated = self._streams[control >> 4 & 3].whole(held[begin:end], size)
+            if inflated is None:
+                return None
+            data, work = inflated
+        return end, work, _paint(colours, data, into)
+
     def _reset(self, control: int) -> None:
-        for stream in range(_STREAMS):
-            if control & 1 << stream:
-                self._streams[stream].begin_anew()
+        if control & 0x0F:
+            for stream in range(_STREAMS):
+                if control & 1 << stream:
+                    self._streams[stream].begin_anew()
 
     def _basic(self, kind: int, into: Words) -> Reading[TightContent | None]:
         stream = self._streams[kind & 3]
@@ -100,17 +139,34 @@ class TightDecoder:
 
 def _named(stream: Inflater, colours: bytes, into: Words) -> Reading[TightContent | None]:
     """Pixels that name the colours of a palette."""
-    palette = words_of_rgb(colours)
-    mono = palette.size <= 2
-    row = packed_size(into.shape[1], 1, 1) if mono else into.shape[1]
-    paint = partial(_paint_bits if mono else _paint_bytes, palette)
+    row = _row(colours, into.shape[1])
     if AT_ONCE < row * len(into):
-        yield from _inflated(stream, row, into, paint)
+        yield from _inflated(stream, row, into, partial(_paint, colours))
         return None
-    data = yield from _whole(stream, row * len(into))
-    paint(data, into)
-    # One colour with a bit a pixel is nothing that an encoder says.
-    return TightContent(colours, data) if 1 < palette.size else None
+    return _paint(colours, (yield from _whole(stream, row * len(into))), into)
+
+
+def _row(colours: bytes, width: int) -> int:
+    """The bytes of a row: two colours are said as bits, more as bytes, without a palette three."""
+    if not colours:
+        return 3 * width
+    return (width + 7) // 8 if len(colours) <= _TWO_COLOURS else width
+
+
+def _paint(colours: bytes, data: bytes | memoryview, into: Words) -> TightContent | None:
+    """Paint from what the filter left, and say it, where an encoder of ours would."""
+    if not colours:
+        paint_rgb(data, into)
+        return None
+    if len(colours) < _TWO_COLOURS:
+        paint_packed(data, 1, words_of_rgb(colours), into)
+        return None
+    if len(colours) == _TWO_COLOURS:
+        paint_bits(data, colours, into)
+    else:
+        indices = np.frombuffer(data, np.uint8).reshape(into.shape)
+        paint_indices(indices, words_of_rgb(colours), into)
+    return TightContent(colours, bytes(data))
 
 
 def _fill(colour: int, into: Words) -> Reading[None]:
@@ -121,14 +177,6 @@ def _fill(colour: int, into: Words) -> Reading[None]:
     for top in range(0, len(into), rows):
         into[top : top + rows] = colour
         yield -_FILL_PIXEL * rows * into.shape[1]
-
-
-def _paint_bits(palette: Words, data: bytes, into: Words) -> None:
-    paint_packed(data, 1, palette, into)
-
-
-def _paint_bytes(palette: Words, data: bytes, into: Words) -> None:
-    paint_indices(np.frombuffer(data, np.uint8).reshape(into.shape), palette, into)
 
 
 def _check_held(into: Words) -> None:
@@ -151,6 +199,37 @@ def _whole(stream: Inflater, size: int) -> Reading[bytes]:
     length = yield from _compact_length()
     check_deflated(length, size)
     return (yield from stream.exactly(length, size))
+
+
+def _palette_at(held: memoryview, at: int) -> tuple[bytes, int] | None:
+    """The colours of the rect at `at`, none for plain pixels, and where its data begins.
+
+    None where there is another filter, or not all of the palette.
+    """
+    kind = held[at] >> 4
+    if kind < Compression.FILTER_FOLLOWS:
+        return b"", at + 1
+    if Compression.FILL <= kind or len(held) < at + 3 or held[at + 1] != Filter.PALETTE:
+        return None
+    begin = at + 3 + 3 * (held[at + 2] + 1)
+    return (bytes(held[at + 3 : begin]), begin) if begin <= len(held) else None
+
+
+def _extent(held: memoryview, at: int, size: int) -> tuple[int, int] | None:
+    """Where the data of so many bytes lies, that begins at `at`; None where it has not all come."""
+    begin, length = at, size
+    if _TOO_SMALL_TO_DEFLATE <= size:
+        if len(held) < at + 3:
+            return None
+        # As in `_compact_length`.
+        begin, length = at + 1, held[at]
+        if 0x80 <= length:
+            begin, length = at + 2, length & 0x7F | held[at + 1] << 7
+        if 0x4000 <= length:
+            begin, length = at + 3, length & 0x3FFF | held[at + 2] << 14
+        check_deflated(length, size)
+    end = begin + length
+    return (begin, end) if end <= len(held) else None
 
 
 def _compact_length() -> Reading[int]:

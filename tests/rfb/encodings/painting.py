@@ -36,6 +36,15 @@ def painted(decode: Decode, width: int, height: int, *bodies: bytes) -> Picture:
     return inside[:, :, :3]
 
 
+def compact(length: int) -> bytes:
+    """rfbproto, Tight, a length: 7 bits, 7 bits, 8 bits, lowest first."""
+    if length < 0x80:
+        return bytes([length])
+    if length < 0x4000:
+        return bytes([length & 0x7F | 0x80, length >> 7])
+    return bytes([length & 0x7F | 0x80, length >> 7 & 0x7F | 0x80, length >> 14])
+
+
 @st.composite
 def pictures(draw: st.DrawFn, *, side: int = 80, colours: int = 300) -> Picture:
     """Pictures of few or many colours, in runs or not, with odd sizes."""

@@ -13,19 +13,10 @@ from hypothesis import strategies as st
 from gateway.errors import RfbError
 from gateway.rfb.encodings.tight import TightDecoder
 from gateway.rfb.encodings.tight_content import TightContent
-from tests.rfb.encodings.painting import Picture, painted, pictures
+from tests.rfb.encodings.painting import Picture, compact, painted, pictures
 
 FILL, JPEG, FILTER = 0x80, 0x90, 0x40
 COPY, PALETTE, GRADIENT = b"\x00", b"\x01", b"\x02"
-
-
-def compact(length: int) -> bytes:
-    """rfbproto: 7 bits, 7 bits, 8 bits, lowest first."""
-    if length < 0x80:
-        return bytes([length])
-    if length < 0x4000:
-        return bytes([length & 0x7F | 0x80, length >> 7])
-    return bytes([length & 0x7F | 0x80, length >> 7 & 0x7F | 0x80, length >> 14])
 
 
 def deflated(data: bytes, deflate: zlib._Compress | None = None) -> bytes:
