@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -10,9 +12,22 @@ import numpy.typing as npt
 from gateway.rfb.encodings.words import Words
 from gateway.rfb.wire import Rect
 
-__all__ = ["TILE", "Tiles", "changed_rects", "grid_size", "inner_tiles", "tile_rects", "tiles_of"]
+__all__ = [
+    "TILE",
+    "Tiles",
+    "around",
+    "changed_rects",
+    "common",
+    "grid_size",
+    "inner_tiles",
+    "overlapped",
+    "tile_rects",
+    "tiles_of",
+]
 
 TILE: Final = 32
+# Up to so many rects are compared one by one.
+_FEW: Final = 5
 Tiles: TypeAlias = npt.NDArray[np.bool_]
 _Slices: TypeAlias = tuple[slice, slice]
 
@@ -36,6 +51,38 @@ def inner_tiles(rect: Rect, width: int, height: int) -> _Slices:
     bottom = -(-height // TILE) if rect.bottom == height else rect.bottom // TILE
     right = -(-width // TILE) if rect.right == width else rect.right // TILE
     return slice(-(-rect.y // TILE), bottom), slice(-(-rect.x // TILE), right)
+
+
+def common(one: Rect, other: Rect) -> Rect | None:
+    """What both cover."""
+    left, top = max(one.x, other.x), max(one.y, other.y)
+    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
+    return Rect(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def around(rects: Sequence[Rect]) -> Rect:
+    """The smallest rect that holds them all."""
+    left, top = min(each.x for each in rects), min(each.y for each in rects)
+    right, bottom = max(each.right for each in rects), max(each.bottom for each in rects)
+    return Rect(left, top, right - left, bottom - top)
+
+
+def overlapped(rects: Sequence[Rect]) -> Sequence[int]:
+    """Which rects overlap one that comes after them."""
+    if len(rects) <= _FEW:
+        return [
+            at for at, rect in enumerate(rects) if any(common(rect, one) for one in rects[at + 1 :])
+        ]
+    edges = np.fromiter(chain.from_iterable(rects), np.int32, 4 * len(rects)).reshape(-1, 4).T
+    left, top = edges[0], edges[1]
+    right, bottom = left + edges[2], top + edges[3]
+    overlap = left[:, None] < right
+    overlap &= top[:, None] < bottom
+    overlap &= overlap.T
+    if np.count_nonzero(overlap) == len(rects):
+        return ()  # each overlaps itself alone, as is usual
+    hidden: list[int] = np.flatnonzero(np.triu(overlap, 1).any(axis=1)).tolist()
+    return hidden
 
 
 def tile_rects(tiles: Tiles, bounds: Rect) -> list[Rect]:

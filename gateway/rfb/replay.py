@@ -9,14 +9,13 @@ Write. It is judged by the rects alone: no pixel is looked at.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Final
 
 import numpy as np
 
-from gateway.rfb.damage import TILE, grid_size, tile_rects
-from gateway.rfb.encodings.tight_content import TightContent
+from gateway.rfb.damage import TILE, common, grid_size, overlapped, tile_rects
 from gateway.rfb.operations import Copy, Operation, Write
+from gateway.rfb.pages import in_one_piece
 from gateway.rfb.wire import Rect
 
 __all__ = ["replayable"]
@@ -27,10 +26,6 @@ _MAX_COPIES: Final = 32
 _MAX_SCREENS: Final = 4
 # Smaller rects are worth less than their headers: they are joined, and their pixels looked at.
 _SMALL_AREA: Final = 2048
-# Content on end is said in one piece up to here: its bytes are copied for each that joins.
-_MAX_SAID: Final = 32 * 1024
-# Up to so many rects are compared one by one.
-_FEW: Final = 5
 
 
 def replayable(
@@ -44,7 +39,7 @@ def replayable(
         return _tiled(operations, width, height)
     joined: list[Operation] = []
     area = copied = 0
-    for said in operations:
+    for said in in_one_piece(operations, width, height):
         each = _inside(said, width, height, copies=copies)
         if each is None:
             continue
@@ -96,7 +91,7 @@ def _exact(operations: list[Operation]) -> list[Operation]:
 def _fresh(operations: list[Operation]) -> list[Operation]:
     """Content that is stale, because something was painted over it, is left out."""
     if any(isinstance(each, Write) and each.content for each in operations):
-        for at in _painted_over([each.rect for each in operations]):
+        for at in overlapped([each.rect for each in operations]):
             each = operations[at]
             if isinstance(each, Write) and each.content:
                 operations[at] = Write(each.rect, each.lossless)
@@ -105,36 +100,10 @@ def _fresh(operations: list[Operation]) -> list[Operation]:
 
 def _reads_right(source: Rect, written: Sequence[Rect], later: Sequence[Operation]) -> bool:
     for rect in written:
-        common = _common(source, rect)
-        if common is not None and any(_common(common, one.rect) for one in later):
+        shared = common(source, rect)
+        if shared is not None and any(common(shared, one.rect) for one in later):
             return False
     return True
-
-
-def _common(one: Rect, other: Rect) -> Rect | None:
-    left, top = max(one.x, other.x), max(one.y, other.y)
-    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
-    return Rect(left, top, right - left, bottom - top) if left < right and top < bottom else None
-
-
-def _painted_over(rects: Sequence[Rect]) -> Sequence[int]:
-    """Which rects overlap one that comes after them."""
-    if len(rects) <= _FEW:
-        return [
-            at
-            for at, rect in enumerate(rects)
-            if any(_common(rect, one) for one in rects[at + 1 :])
-        ]
-    edges = np.fromiter(chain.from_iterable(rects), np.int32, 4 * len(rects)).reshape(-1, 4).T
-    left, top = edges[0], edges[1]
-    right, bottom = left + edges[2], top + edges[3]
-    overlap = left[:, None] < right
-    overlap &= top[:, None] < bottom
-    overlap &= overlap.T
-    if np.count_nonzero(overlap) == len(rects):
-        return ()  # each overlaps itself alone, as is usual
-    hidden: list[int] = np.flatnonzero(np.triu(overlap, 1).any(axis=1)).tolist()
-    return hidden
 
 
 def _join(first: Operation, second: Operation) -> Write | None:
@@ -148,25 +117,11 @@ def _join(first: Operation, second: Operation) -> Write | None:
     below = x == next_x and width == next_width and y + height == next_y
     if not (beside or below) or isinstance(first, Copy) or isinstance(second, Copy):
         return None
-    if first.lossless != second.lossless:
+    if first.lossless != second.lossless or _speaks(first) or _speaks(second):
         return None
     if beside:
-        content, rect = None, Rect(x, y, width + next_width, height)
-    else:
-        content, rect = _stacked(first, second), Rect(x, y, width, height + next_height)
-    if content is None and (_speaks(first) or _speaks(second)):
-        return None
-    return Write(rect, first.lossless, content)
-
-
-def _stacked(upper: Write, lower: Write) -> TightContent | None:
-    """Both contents in one; None where that takes looking at the pixels."""
-    one, other = upper.content, lower.content
-    if one is None or other is None or one.palette != other.palette:
-        return None
-    if _MAX_SAID < len(one.data) + len(other.data):
-        return None
-    return TightContent(one.palette, one.data + other.data)
+        return Write(Rect(x, y, width + next_width, height), first.lossless)
+    return Write(Rect(x, y, width, height + next_height), first.lossless)
 
 
 def _speaks(write: Write) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gateway.rfb.damage import changed_rects
+from gateway.rfb.damage import around, changed_rects
 from gateway.rfb.encodings.words import Words
 from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.wire import Rect
@@ -59,7 +58,7 @@ class Scrolls:
         assert before is not None
         if any(isinstance(each, Copy) for each in operations):
             return None
-        copy = find_scroll(before, pixels, _around([each.rect for each in operations]))
+        copy = find_scroll(before, pixels, around([each.rect for each in operations]))
         if copy is None:
             return None
         _view(before, copy.rect)[:] = _view(before, copy.source).copy()
@@ -90,12 +89,6 @@ def find_scroll(before: Words, after: Words, rect: Rect) -> Copy | None:
         return None
     top = rect.y + start
     return Copy(Rect(rect.x, top, rect.width, end - start), rect.x, top + moved)
-
-
-def _around(rects: Sequence[Rect]) -> Rect:
-    left, top = min(each.x for each in rects), min(each.y for each in rects)
-    right, bottom = max(each.right for each in rects), max(each.bottom for each in rects)
-    return Rect(left, top, right - left, bottom - top)
 
 
 def _view(words: Words, rect: Rect) -> Words:

@@ -14,7 +14,6 @@ from gateway.rfb.wire import Rect
 
 SIDE = 90
 RED = TightContent(b"\xff\0\0", b"")
-BLUE = TightContent(b"\0\0\xff", b"")
 
 
 def told(*operations: Operation, copies: bool = True) -> list[Operation]:
@@ -70,29 +69,17 @@ def test_writes_are_not_joined_across_a_copy() -> None:
 
 
 def test_content_is_kept_and_not_joined_away() -> None:
-    beside = [Write(Rect(x, 0, 30, SIDE), content=RED) for x in (0, 30, 60)]
-    assert told(*beside) == beside
-    unlike = [Write(Rect(0, y, SIDE, 30), content=each) for y, each in ((0, RED), (30, BLUE))]
-    assert told(*unlike) == unlike
+    writes = [Write(Rect(0, y, SIDE, 30), content=RED) for y in (0, 30, 60)]
+    assert told(*writes) == writes
     mute = [Write(Rect(0, 0, SIDE, 30), content=RED), Write(Rect(0, 30, SIDE, 30))]
     assert told(*mute) == mute
 
 
-def test_contents_one_below_the_other_are_joined() -> None:
-    halves = [
-        Write(Rect(0, y, 8, 3), content=TightContent(b"\0\0\0\xff\xff\xff", data))
-        for y, data in ((0, b"\x01\x02\x03"), (3, b"\x04\x05\x06"))
-    ]
-    whole = TightContent(b"\0\0\0\xff\xff\xff", b"\x01\x02\x03\x04\x05\x06")
-    assert told(*halves) == [Write(Rect(0, 0, 8, 6), content=whole)]
-
-
-def test_content_is_not_joined_beyond_what_is_cheap() -> None:
-    halves = [
-        Write(Rect(0, y, SIDE, 30), content=TightContent(RED.palette + b"\0\0\0", bytes(20_000)))
-        for y in (0, 30)
-    ]
-    assert told(*halves) == halves
+def test_a_page_of_text_is_one_write() -> None:
+    text = [TightContent(RED.palette + b"\0\0\0", bytes([at] * 120)) for at in range(9)]
+    done = told(*(Write(Rect(0, 10 * at, SIDE, 10), content=text[at]) for at in range(9)))
+    assert [each.rect for each in done] == [Rect(0, 0, SIDE, SIDE)]
+    assert contents(done)[0] is not None
 
 
 def test_content_of_small_neighbours_is_joined_away() -> None:
