@@ -39,6 +39,13 @@ def test_bytes_after_the_end_are_refused() -> None:
     assert pieces == [b"ab"]
 
 
+def test_bytes_after_the_end_are_refused_in_the_next_piece_too() -> None:
+    reader = Reader(collect([3], []))
+    reader.feed(b"ab")
+    with pytest.raises(RfbError, match="none were expected"):
+        reader.feed(b"cd")
+
+
 def test_after_an_error_nothing_is_read() -> None:
     def fail() -> Reading[None]:
         yield 1
