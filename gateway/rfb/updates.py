@@ -29,6 +29,7 @@ Painter: TypeAlias = Callable[[Words], Reading[TightContent | None]]
 WholeDecoder: TypeAlias = Callable[[memoryview, int, Words], Whole | None]
 
 _RECT_HEADER: Final = struct.Struct(">HHHHi")
+_HEADER_SIZE: Final = _RECT_HEADER.size
 _U32: Final = struct.Struct(">I")
 # No server paints its screen so often in one update; beside that, it may paint a largest one once.
 _MOST_SCREENS: Final = 64
@@ -100,7 +101,7 @@ class Updates:
                     break
             left -= 1
             # RFC 6143 §7.6.1: a rectangle begins with its place, size and encoding.
-            x, y, width, height, encoding = _RECT_HEADER.unpack((yield _RECT_HEADER.size))
+            x, y, width, height, encoding = _RECT_HEADER.unpack((yield _HEADER_SIZE))
             rect = Rect(x, y, width, height)
             painter = self._painters.get(encoding)
             if painter is not None:
@@ -136,7 +137,7 @@ class Updates:
             held = yield PEEK
             at = 0
             # Behind its header, each has at least a byte.
-            last = len(held) - _RECT_HEADER.size
+            last = len(held) - _HEADER_SIZE
             while at < last and done < most and self._work <= TOLD_WORK:
                 end = self._whole_rect(held, at)
                 if end == at:
@@ -160,7 +161,7 @@ class Updates:
         if decoder is None or not 0 < area <= _WHOLE_AREA:
             return at
         into = self._begin(x, y, width, height)
-        whole = decoder(held, at + _RECT_HEADER.size, into)
+        whole = decoder(held, at + _HEADER_SIZE, into)
         if whole is None:
             self._area -= area
             return at
@@ -170,7 +171,7 @@ class Updates:
         return end
 
     def _whole_copy(self, held: memoryview, at: int, rect: Rect) -> int:
-        end = at + _RECT_HEADER.size + SOURCE.size
+        end = at + _HEADER_SIZE + SOURCE.size
         if len(held) < end or not 0 < rect.area <= COPIED_AT_ONCE:
             return at
         self.copied = True
@@ -184,11 +185,10 @@ class Updates:
     def _begin(self, x: int, y: int, width: int, height: int) -> Words:
         """Where a rect is about to be painted. Raises: RfbError where that is too much."""
         words = self._words
+        rows, columns = words.shape
         right, bottom = x + width, y + height
-        if words.shape[1] < right or words.shape[0] < bottom:
-            raise RfbError(
-                f"rect {width}x{height}+{x}+{y} reaches outside {words.shape[1]}x{words.shape[0]}"
-            )
+        if columns < right or rows < bottom:
+            raise RfbError(f"rect {width}x{height}+{x}+{y} reaches outside {columns}x{rows}")
         self._count(width * height)
         return words[y:bottom, x:right]
 

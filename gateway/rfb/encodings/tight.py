@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from functools import partial
+from typing import Final
 
 import numpy as np
 
@@ -50,6 +51,12 @@ class Filter(IntEnum):
     GRADIENT = 2
 
 
+# As plain numbers: to look one up in its class costs as much as to compare it three times.
+_FILTER_FOLLOWS: Final = int(Compression.FILTER_FOLLOWS)
+_FILL: Final = int(Compression.FILL)
+_PALETTE: Final = int(Filter.PALETTE)
+
+
 class TightDecoder:
     """Holds the connection's four streams."""
 
@@ -84,7 +91,7 @@ class TightDecoder:
         and nothing was painted.
         """
         control = held[at]
-        if control >> 4 == Compression.FILL:
+        if control >> 4 == _FILL:
             colour = bytes(held[at + 1 : at + 4])
             if len(colour) < 3:
                 return None
@@ -207,9 +214,9 @@ def _palette_at(held: memoryview, at: int) -> tuple[bytes, int] | None:
     None where there is another filter, or not all of the palette.
     """
     kind = held[at] >> 4
-    if kind < Compression.FILTER_FOLLOWS:
+    if kind < _FILTER_FOLLOWS:
         return b"", at + 1
-    if Compression.FILL <= kind or len(held) < at + 3 or held[at + 1] != Filter.PALETTE:
+    if _FILL <= kind or len(held) < at + 3 or held[at + 1] != _PALETTE:
         return None
     begin = at + 3 + 3 * (held[at + 2] + 1)
     return (bytes(held[at + 3 : begin]), begin) if begin <= len(held) else None
