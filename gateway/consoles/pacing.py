@@ -30,6 +30,9 @@ MAX_FENCES: Final = 128  # unanswered ones
 ALONG_BYTES: Final = 16 * 1024
 ALONG_LINK_SECONDS: Final = 0.02
 ALONG_SECONDS: Final = 0.1
+# What a key changes is gone at once on any link.
+TINY_BYTES: Final = 512
+TINY_SECONDS: Final = 1.0
 BASE_SECONDS: Final = 20.0  # for so long the shortest round trip is believed
 DRAIN_SECONDS: Final = 10.0  # after so long it is measured on an idle link again
 MAX_BASE: Final = 1.0  # seconds; longer ones are queues, whatever they were measured on
@@ -103,10 +106,12 @@ class Pace:
 
     def goes_along(self, size: int, now: float) -> bool:
         """Whether so few bytes may go without a fence; they are counted with the next one's."""
+        along = self._along + size
+        tiny = along <= TINY_BYTES
         most = min(ALONG_BYTES, self.rate * ALONG_LINK_SECONDS)
         if (
-            most < self._along + size
-            or self._fenced_at + ALONG_SECONDS <= now
+            not (tiny or along <= most)
+            or self._fenced_at + (TINY_SECONDS if tiny else ALONG_SECONDS) <= now
             or self._late
             or self.pressed(now)
         ):
@@ -164,7 +169,7 @@ class Pace:
 
     def _is_idle(self, now: float) -> bool:
         """Whether nothing waits before what would go now; echoes may be on their way."""
-        if not self.in_flight:
+        if not self._marks and self._along < MIN_SAMPLE:
             return True
         # Reckoned: no full link comes to it, for there the next goes before it is done.
         return 0.0 < self.rate and self._free_at + MARGIN_SECONDS <= now

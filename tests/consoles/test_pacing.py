@@ -383,8 +383,22 @@ def test_small_updates_on_an_idle_link_share_a_fence() -> None:
 
 
 def test_after_a_while_each_update_has_its_fence() -> None:
-    assert known().goes_along(100, 0.19)
-    assert not known().goes_along(100, 0.21)
+    assert known().goes_along(1000, 0.19)
+    assert not known().goes_along(1000, 0.21)
+
+
+def test_what_keys_change_shares_a_fence_on_whatever_link() -> None:
+    unmeasured = Pace()
+    assert unmeasured.echoed(unmeasured.sent(0, 0.1), 0.11)
+    for pace in (known(), unmeasured):
+        assert [pace.goes_along(30, 0.2 * at) for at in range(1, 7)] == [*[True] * 5, False]
+        assert not pace.goes_along(400, 1.0)
+        assert not pace.pause(1.0)
+    # Nor do they make a quiet link look busy: it is measured once, not before each of them.
+    assert unmeasured.wants_probe(11.0)
+    assert unmeasured.echoed(unmeasured.sent(0, 11.0), 11.01)
+    assert unmeasured.goes_along(30, 11.02)
+    assert not unmeasured.wants_probe(12.0)
 
 
 def test_on_a_thin_or_unknown_link_each_update_has_its_fence() -> None:
