@@ -93,16 +93,16 @@ def measure(visits: Sequence[Visit], pids: dict[str, int], seconds: float) -> Ou
     assert watching.stdin is not None and watching.stdout is not None
     asked: dict[str, Any] = {"visits": [asdict(each) for each in visits], "seconds": seconds}
     watching.stdin.write(json.dumps(asked) + "\n")
-    watching.stdin.close()
+    watching.stdin.flush()
     assert watching.stdout.readline() == "started\n", "a viewer failed"
     begun = time.monotonic()
     before = {name: cpu_seconds(pid) for name, pid in pids.items()}
-    time.sleep(max(0.0, seconds - 0.05))
+    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    spent = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     elapsed = time.monotonic() - begun
-    costs = {
-        name: Cost((cpu_seconds(pid) - before[name]) / elapsed, memory(pid))
-        for name, pid in pids.items()
-    }
+    costs = {name: Cost(spent[name] / elapsed, memory(pid)) for name, pid in pids.items()}
+    # Only now, for whoever serves one viewer goes with it.
+    watching.stdin.close()
     accounts = [Account(**each) for each in json.loads(watching.stdout.readline())]
     watching.wait(10)
     return Outcome(accounts, seconds, costs)

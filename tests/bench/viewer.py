@@ -1,7 +1,8 @@
 """Viewers in a process of their own: each enters by a door, watches, types, stalls or comes late.
 
 Run as a program it reads one JSON line, a list of `Visit`s and the seconds to watch, prints
-"started" once all that are to be there from the start are, and at the end one JSON line.
+"started" once all that are to be there from the start are. Once it is told so by the end of its
+input they leave, and it prints one JSON line.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import json
 import random
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -120,6 +122,7 @@ class Watching:
         self._seconds = seconds
         self._started = asyncio.Event()
         self._end = float("inf")
+        self._dismissed = asyncio.Event()
 
     async def run(self) -> list[Account]:
         """Let all watch at the same time."""
@@ -134,6 +137,8 @@ class Watching:
             self._end = time.monotonic() + self._seconds
             print("started", flush=True)
             self._started.set()
+            await asyncio.to_thread(sys.stdin.read)
+            self._dismissed.set()
         return [task.result() for task in watching]
 
     async def _watch(self, visit: Visit, ready: asyncio.Event) -> Account:
@@ -157,6 +162,9 @@ class Watching:
             if visit.leaves_after is not None:
                 until = min(until, time.monotonic() + visit.leaves_after)
             await self._look_on(visit, viewer, line, until)
+            if visit.leaves_after is None:
+                # What serves them must be there to be measured.
+                await self._dismissed.wait()
         return Account(**vars(viewer.seen), opened=opened, until=until)
 
     async def _idle_until_started(self, viewer: SkimmingViewer, line: Line) -> None:
