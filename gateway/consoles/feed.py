@@ -1,6 +1,7 @@
 """What one viewer has been sent, wants and is owed. It merges, it never queues.
 
-INVARIANT: how far behind a viewer is costs one integer, the newest frame that it was sent.
+INVARIANT: how far behind a viewer is costs two integers, the newest frame that it was sent and the
+newest tile that it was sent without loss.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import inf
 from typing import Final
 
 from gateway.consoles.meters import Meters
-from gateway.consoles.pacing import Pace
+from gateway.consoles.pacing import FIRST_WINDOW, QUEUE_SECONDS, Pace
 from gateway.consoles.picture import Picture
 from gateway.consoles.quality import LinkQuality, pinned
 from gateway.rfb.messages import (
@@ -25,12 +26,13 @@ from gateway.rfb.messages import (
     pointer_shape_rect,
     server_cut_text,
 )
-from gateway.rfb.screen import Profile
-from gateway.rfb.wire import RGBX, Encoding, FenceFlags, PixelFormat
+from gateway.rfb.screen import Profile, Screen, Update
+from gateway.rfb.wire import MAX_PIXELS, RGBX, Encoding, FenceFlags, PixelFormat
 
 _NUMBER: Final = struct.Struct(">I")  # the payload of our fences
 # The echo says that the viewer has dealt with everything before it.
 _OURS: Final = FenceFlags.REQUEST | FenceFlags.BLOCK_BEFORE
+_PIXEL_BYTES: Final = 3  # of what was a photo, at most, when it goes without loss
 _ANSWERED: Final = FenceFlags.BLOCK_BEFORE | FenceFlags.BLOCK_AFTER | FenceFlags.SYNC_NEXT
 
 
@@ -55,6 +57,7 @@ class Feed:
         self._link = LinkQuality()
         self._levels: dict[int, Profile] = {}  # the same, at each JPEG level that it was painted
         self._sent = 0
+        self._exact = 0
         self._size = picture.size  # what the viewer believes
         self._requested = False
         self._continuous = False
@@ -78,9 +81,12 @@ class Feed:
 
     @property
     def behind(self) -> bool:
-        """Whether there is a frame that it has not been sent."""
+        """Whether there is a frame, or a tile without loss, that it has not been sent."""
         screen = self._picture.screen
-        return screen is not None and self._sent < screen.frame
+        return screen is not None and (self._sent < screen.frame or self._is_coarse(screen))
+
+    def _is_coarse(self, screen: Screen) -> bool:
+        return self._exact < screen.refinement and self._profile.jpeg_quality is not None
 
     @property
     def stirred(self) -> bool:
@@ -114,7 +120,7 @@ class Feed:
         """It asks for what changed, or for everything (RFC 6143 §7.5.3)."""
         self._requested = True
         if not incremental:
-            self._sent = 0
+            self._begin_anew()
 
     def continue_updates(self, *, enable: bool) -> bytes:
         """It wants to be sent updates unasked, or no longer (rfbproto)."""
@@ -165,26 +171,41 @@ class Feed:
         return self._requested or self._continuous
 
     async def _update(self, clock: Callable[[], float]) -> bytes:
-        if not self.behind and self._size == self._picture.size:
+        size = self._picture.size
+        if self._size == size and not self.behind:
             return b""
         now = clock()
         if self._fences and self._pace.pause(now):
             return b""
-        sent, offered, size = self._sent, self._profile, self._picture.size
         if self._fences and self.behind and self._pace.wants_probe(now):
             return self._fence(0, now)
-        update = await self._picture.update_for(sent, self._painted(now), known_size=self._size)
-        if self._sent != sent or self._profile != offered:
-            return b""  # the viewer asked for something else meanwhile, and that woke us
-        if update is None:
-            return b""
-        self._sent = update.frame
+        sent, exact, offered = self._sent, self._exact, self._profile
+        update = await self._owed(self._painted(now))
+        if update is None or (self._sent, self._exact, self._profile) != (sent, exact, offered):
+            return b""  # where the viewer asked for something else meanwhile, that woke us
+        self._sent, self._exact = update.frame, update.exact or exact
         # If the size changed while a thread encoded, tell it once more.
         self._size = size if size == self._picture.size else (0, 0)
+        if not update.payload:
+            return b""  # all that was to be refined was painted anew
         self._requested = False
         self._frames += 1
         self._meters.tally.updates += 1
         return update.payload + self._fence(update.size, clock())
+
+    async def _owed(self, profile: Profile) -> Update | None:
+        """What is live goes first, and never waits long for what goes without loss after it."""
+        picture, screen = self._picture, self._picture.screen
+        assert screen is not None, "viewers begin when there is a screen"
+        if self._size != picture.size or self._sent < screen.frame:
+            return await picture.update_for(self._sent, profile, known_size=self._size)
+        return await picture.refinement_for(self._exact, profile, self._most_exact())
+
+    def _most_exact(self) -> int:
+        """How many pixels to send without loss at once: what the link carries in 100 ms."""
+        if not self._fences:
+            return MAX_PIXELS
+        return int((self._pace.rate * QUEUE_SECONDS or FIRST_WINDOW) / _PIXEL_BYTES)
 
     def _fence(self, size: int, now: float) -> bytes:
         if not self._fences:
@@ -218,11 +239,15 @@ class Feed:
         self._meters.tally.encoded(rect)
         return framebuffer_update(1, rect)
 
+    def _begin_anew(self) -> None:
+        """It is owed everything."""
+        self._sent = self._exact = 0
+
     def _choose(self) -> None:
         profile = Profile.for_viewer(self._encodings, self._pixel_format)
         if not profile.continues(self._profile):
             # Whatever it was sent, it may not look as this profile would have it.
-            self._sent = 0
+            self._begin_anew()
         self._profile = profile
         self._levels.clear()
 

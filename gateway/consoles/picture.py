@@ -20,7 +20,7 @@ from gateway.rfb.events import (
     StartTls,
 )
 from gateway.rfb.framebuffer import Framebuffer
-from gateway.rfb.screen import Profile, Screen, Update
+from gateway.rfb.screen import Owed, Profile, Screen, Update
 from gateway.rfb.wire import Cursor
 
 # Encoding more pixels than this takes milliseconds: a thread does it, and keys do not wait.
@@ -113,8 +113,18 @@ class Picture:
         if self._must_wait(screen):
             return None
         owed = screen.owed(sent, profile, known_size=known_size)
-        if owed is None:
+        return None if owed is None else await self._encoded(owed)
+
+    async def refinement_for(self, exact: int, profile: Profile, most: int) -> Update | None:
+        """What a viewer in step is owed without loss; see `Screen.owed_exactly`."""
+        screen = self.screen
+        assert screen is not None, "viewers begin when there is a screen"
+        if not screen.whole:
             return None
+        owed = screen.owed_exactly(exact, profile, most)
+        return None if owed is None else await self._encoded(owed)
+
+    async def _encoded(self, owed: Owed) -> Update:
         if owed.work <= BIG_AREA:
             return self._meters.timed(owed.encoded)
         # One at a time: what one viewer has had encoded, the next finds ready.

@@ -20,16 +20,15 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 
 
 class Frame:
-    """What one frame did; `refinement` where it only repeats pixels, without loss.
+    """What one frame did.
 
     INVARIANT: each painting was taken down while this frame was the newest.
     """
 
-    __slots__ = ("_copied", "_operations", "_written", "number", "paintings", "refinement", "size")
+    __slots__ = ("_copied", "_operations", "_written", "number", "paintings", "size")
 
-    def __init__(self, number: int, operations: Sequence[Operation], *, refinement: bool) -> None:
+    def __init__(self, number: int, operations: Sequence[Operation]) -> None:
         self.number = number
-        self.refinement = refinement
         self.paintings: dict[Profile, Painting] = {}
         self.size = 0  # bytes that its paintings held when they were last weighed
         self._operations = operations
@@ -63,10 +62,6 @@ class Frame:
         self.size = sum([each.size for each in self.paintings.values()])
         return self.size
 
-    def concerns(self, profile: Profile) -> bool:
-        """Whether the frame says anything to viewers with `profile`."""
-        return not self.refinement or profile.jpeg_quality is not None
-
 
 class History:
     """Consecutive frames up to the newest.
@@ -96,7 +91,7 @@ class History:
             self._held -= self._frames.popleft().size
 
     def since(self, sent: int, profile: Profile) -> list[Frame] | None:
-        """The frames after `sent` that concern `profile`; None where one cannot be replayed.
+        """The frames after `sent`; None where one cannot be replayed to viewers with `profile`.
 
         The newest can always be: its pixels are the screen's own. An older one only from the
         painting that was taken down at its time.
@@ -106,9 +101,6 @@ class History:
             return None
         newest = frames[-1]
         if sent + 1 == newest.number:
-            return [newest] if newest.concerns(profile) else []
-        missed = (frames[at] for at in range(sent - newest.number, 0))
-        wanted = [each for each in missed if each.concerns(profile)]
-        if any(profile not in each.paintings for each in wanted if each is not newest):
-            return None
-        return wanted
+            return [newest]
+        missed = [frames[at] for at in range(sent - newest.number, 0)]
+        return missed if all(profile in each.paintings for each in missed[:-1]) else None

@@ -12,10 +12,14 @@ __all__ = ["Owed", "Update"]
 
 
 class Update(NamedTuple):
-    """What to write to a viewer, whole messages, and the number that it then has been sent."""
+    """What to write to a viewer, whole messages, and the numbers that it then has been sent.
+
+    `exact` is that of a tile without loss; 0 where there is none.
+    """
 
     frame: int
     payload: bytes
+    exact: int = 0
 
     @property
     def size(self) -> int:
@@ -28,8 +32,11 @@ class Owed:
     Any thread may encode it, and two at a time do the same work twice and no harm.
     """
 
-    def __init__(self, frame: int, size_message: bytes, paintings: Sequence[Painting]) -> None:
+    def __init__(
+        self, frame: int, size_message: bytes, paintings: Sequence[Painting], *, exact: int = 0
+    ) -> None:
         self._frame = frame
+        self._exact = exact
         self._size_message = size_message
         self._paintings = paintings
         self._update: Update | None = None
@@ -44,7 +51,7 @@ class Owed:
         update = self._update
         if update is None:
             payload = self._size_message + self._pixels()
-            update = self._update = Update(self._frame, payload)
+            update = self._update = Update(self._frame, payload, self._exact)
         return update
 
     def _pixels(self) -> bytes:

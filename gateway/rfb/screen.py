@@ -47,15 +47,19 @@ _REMEMBERED_PROFILES: Final = 4
 class Screen:
     """A framebuffer's frames and tile generations.
 
-    INVARIANT: a viewer's whole state is one integer, the newest frame that it was sent; 0 is none.
+    INVARIANT: a viewer's whole state is two integers: the newest frame that it was sent, and the
+    last tile that it was sent once more without loss, by the number that it then had; 0 is none.
     INVARIANT: whoever was sent every frame up to n holds the framebuffer as of n, but for tiles
-    marked lossy, and for what the next frame paints where that was half painted when it was sent.
+    marked lossy or to be refined with a number beyond its own, and for what the next frame paints
+    where that was half painted when it was sent.
+    INVARIANT: whoever holds a refined tile's number was sent its newest painting before.
     One thread calls; only what `owed` hands out may be encoded in another.
     """
 
     def __init__(self, framebuffer: Framebuffer, tally: Tally | None = None) -> None:
         self.framebuffer = framebuffer
         self.frame = 1
+        self.refinement = 0  # the number of the newest tile to be sent without loss
         self.cursor: Cursor | None = None
         self.cursor_version = 0
         self.size_version = 0
@@ -131,17 +135,17 @@ class Screen:
     def refine(self, now: float) -> int | None:
         """Owe what is lossy and has been still for 300 ms once more, without loss.
 
-        Returns the number of the frame that says so; None where nothing is due.
+        Returns the number of the last tile of it; None where nothing is due.
         """
         self._mark_lossy()
         due = self._lossy & (self._generation <= self._times.still(now))
-        if not due.any():
+        count = int(np.count_nonzero(due))
+        if not count:
             return None
-        writes = [Write(rect, lossless=True) for rect in tile_rects(due, self._whole)]
-        self._begin_frame(writes, refinement=True)
-        self._refined[due] = self.frame
+        self._refined[due] = np.arange(self.refinement + 1, self.refinement + count + 1)
         self._lossy[due] = False
-        return self.frame
+        self.refinement += count
+        return self.refinement
 
     def next_refinement(self) -> float | None:
         """When `refine` next has something to do; ask again after each update."""
@@ -149,7 +153,7 @@ class Screen:
         if not self._may_be_lossy:
             return None
         if not self._lossy.any():
-            self._may_be_lossy = False
+            self._may_be_lossy = bool(self._refined.any())
             return None
         oldest = int(self._generation[self._lossy].min())
         return self._times.of(oldest) + STILL_SECONDS
@@ -199,6 +203,28 @@ class Screen:
                 self._owed_now[sent, profile] = owed
         return owed
 
+    def owed_exactly(self, exact: int, profile: Profile, most: int) -> Owed | None:
+        """What a viewer in step is owed without loss, `most` pixels of it, but at least a tile.
+
+        `exact` is the number of the last tile that it was sent so; None where that is all.
+        """
+        if profile.jpeg_quality is None or self.refinement <= exact:
+            return None
+        due = exact < self._refined
+        if not due.any():
+            return Owed(self.frame, b"", (), exact=self.refinement)
+        # Cut at the same numbers for whoever has about the same link, so that they share.
+        step = 1 << max(1, most // (TILE * TILE)).bit_length() - 1
+        first = int(self._refined[due].min())
+        reached = min(-(-first // step) * step, self.refinement)
+        due &= self._refined <= reached
+        profile = profile.painting
+        paintings = [
+            self._merged_painting(Write(rect, lossless=True), profile)
+            for rect in tile_rects(due, self._whole)
+        ]
+        return Owed(self.frame, b"", paintings, exact=reached)
+
     def _remember(self, profile: Profile) -> None:
         """Somebody wants it; of many, the newest wishes count."""
         self._profiles.pop(profile, None)
@@ -220,8 +246,8 @@ class Screen:
         """Take the framebuffer's size and pixels; everything is owed."""
         self._take_pixels()
         grid = grid_size(self.width, self.height)
-        # Of each tile: the frame that last painted it, the refinement that last repeated it, and
-        # whether a viewer may hold it inexactly.
+        # Of each tile: the frame that last painted it, its number among those to be sent without
+        # loss since, and whether a viewer may hold it inexactly and is not yet owed it so.
         self._generation = np.full(grid, self.frame, np.int64)
         self._refined = np.zeros(grid, np.int64)
         self._lossy: Tiles = np.zeros(grid, np.bool_)
@@ -243,11 +269,11 @@ class Screen:
             self.size_version += 1
             self._begin_at_size(now)
 
-    def _begin_frame(self, operations: Sequence[Operation], *, refinement: bool = False) -> Frame:
+    def _begin_frame(self, operations: Sequence[Operation]) -> Frame:
         self.frame += 1
-        self._tally.frames += not refinement
+        self._tally.frames += 1
         self._owed_now.clear()
-        frame = Frame(self.frame, operations, refinement=refinement)
+        frame = Frame(self.frame, operations)
         self._history.add(frame)
         return frame
 
@@ -270,11 +296,15 @@ class Screen:
                 self._mark_loss(each)
 
     def _mark_loss(self, operation: Operation) -> None:
+        tiles = tiles_of(operation.rect)
+        # Not everybody was sent yet what was to be refined.
+        self._lossy[tiles] |= 0 < self._refined[tiles]
         if isinstance(operation, Copy):
             # What is copied from a lossy place is lossy.
-            lossy = self._lossy[tiles_of(operation.source)].any()
-            self._lossy[tiles_of(operation.rect)] |= lossy
-        else:
+            source = tiles_of(operation.source)
+            self._lossy[tiles] |= self._lossy[source].any() or self._refined[source].any()
+        self._refined[tiles] = 0
+        if isinstance(operation, Write):
             # Whoever gets this gets every pixel anew; if as a JPEG, that is noted then.
             self._lossy[inner_tiles(operation.rect, self.width, self.height)] = False
 
@@ -301,10 +331,12 @@ class Screen:
             return
         self._may_be_lossy = True
         for rect in rects:
-            self._lossy[tiles_of(rect)] = True
+            tiles = tiles_of(rect)
+            # Whoever is sent a tile that is to be refined has a lower number.
+            self._lossy[tiles] |= self._refined[tiles] == 0
         if painting.frame < self._copied_at:
             # Encoded while later frames came: what it paints may have been copied since.
-            self._lossy |= painting.frame < self._generation
+            self._lossy |= (painting.frame < self._generation) & (self._refined == 0)
 
     # What a viewer is owed
 
@@ -313,27 +345,15 @@ class Screen:
         frames = self._history.since(sent, profile) if self.whole else None
         if frames is not None and len(frames) <= 1:
             return [each.painting(self._pixels, profile, self._tally) for each in frames]
-        owed = self._owed(sent, profile)
+        owed: Tiles = sent < self._generation
         if frames is not None:
             # What they painted, some of it several times, against the tiles that they touched.
             said = sum(each.painted_area(profile) for each in frames)
             if said <= np.count_nonzero(owed) * TILE * TILE:
                 return [each.painting(self._pixels, profile, self._tally) for each in frames]
         self._torn = self._torn or not self.whole
-        return self._merge(owed, profile)
-
-    def _owed(self, sent: int, profile: Profile) -> Tiles:
-        owed: Tiles = sent < self._generation
-        if profile.jpeg_quality is not None:
-            owed |= sent < self._refined
-        return owed
-
-    def _merge(self, owed: Tiles, profile: Profile) -> list[Painting]:
-        # A tile that was refined since it was painted goes out without loss at once.
-        refined = self._generation < self._refined
-        writes = [Write(rect) for rect in tile_rects(owed & ~refined, self._whole)]
-        writes += [Write(rect, lossless=True) for rect in tile_rects(owed & refined, self._whole)]
-        return [self._merged_painting(each, profile) for each in writes]
+        rects = tile_rects(owed, self._whole)
+        return [self._merged_painting(Write(rect), profile) for rect in rects]
 
     def _merged_painting(self, write: Write, profile: Profile) -> Painting:
         generation = int(self._generation[tiles_of(write.rect)].max())

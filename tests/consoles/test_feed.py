@@ -83,6 +83,16 @@ class Stage:
         self.received += taken
         return taken
 
+    async def next(self) -> int:
+        """The viewer reads one update, as soon as its link has room; the bytes that paint."""
+        for _ in range(100):
+            if data := await self.feed.next(lambda: self.now):
+                if painted := self._read(data):
+                    return painted
+            else:
+                self.now += 0.01
+        return 0
+
     def _read(self, data: bytes) -> int:
         # rfbproto, ServerFence: type 248, padding, U32 flags, U8 length, here of 4 bytes.
         fenced = 13 <= len(data) and data[-13] == FENCE and data[-5] == 4
@@ -204,3 +214,54 @@ async def test_a_full_link_says_when_to_look_again() -> None:
     assert 0.2 <= stage.feed.pause(stage.now) <= 0.3
     stage.now += 0.31
     assert 0 < await stage.take()
+
+
+async def test_a_thin_link_is_refined_in_pieces_and_what_is_live_goes_between_them() -> None:
+    stage = Stage(6, fences=True)
+    stage.bandwidth = 40_000
+    for _ in range(20):
+        stage.paint(PHOTO)
+        await stage.next()
+        stage.now += 1.0
+    await stage.next()
+    stage.refine()
+    pieces = 0
+    while not stage.exact:
+        began = stage.now
+        assert 0 < await stage.next()
+        assert stage.now - began < 0.15
+        assert stage.feed.behind != stage.exact
+        pieces += 1
+        if pieces == 3:
+            stage.paint(CORNER)
+            stage.viewer.controls.clear()
+            await stage.next()
+            assert stage.viewer.controls == [0x90]  # JPEG
+            stage.refine()
+    assert 30 < pieces
+
+
+async def test_who_is_sent_everything_again_is_refined_again() -> None:
+    stage = Stage(6)
+    await stage.take()
+    stage.refine()
+    await stage.take()
+    assert stage.exact
+    stage.feed.requested(incremental=False)
+    await stage.take()
+    assert stage.exact
+    assert not stage.feed.behind
+
+
+async def test_who_never_gets_loss_has_nothing_to_refine() -> None:
+    stage = Stage(6)
+    await stage.take()
+    other = Feed(stage.picture, takes_clipboard=lambda: False)
+    other.encodings_changed(EncodingsChanged((Encoding.TIGHT,)))
+    other.continue_updates(enable=True)
+    assert await other.next(lambda: stage.now)
+    assert not other.behind
+    stage.refine()
+    assert stage.feed.behind
+    assert not other.behind
+    assert await other.next(lambda: stage.now) == b""

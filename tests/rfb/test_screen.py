@@ -46,6 +46,16 @@ def caught_up(screen: Screen, viewer: SimpleViewer, sent: int, profile: Profile)
     return update.frame
 
 
+def refined(screen: Screen, viewer: SimpleViewer, exact: int = 0, most: int = 1 << 20) -> int:
+    """Send `viewer`, in step, about `most` pixels without loss."""
+    owed = screen.owed_exactly(exact, NOVNC, most)
+    if owed is None:
+        return exact
+    update = owed.encoded()
+    viewer.receive(update.payload)
+    return update.exact
+
+
 def truth(framebuffer: Framebuffer) -> bytes:
     return framebuffer.pixels[:, :, :3].tobytes()
 
@@ -281,14 +291,89 @@ def test_a_photo_is_sent_again_without_loss_when_it_has_been_still(
     paint_photo(framebuffer, WHOLE)
     screen.painted([Write(WHOLE)], 10.0)
     viewer = SimpleViewer(256, 128)
-    sent = caught_up(screen, viewer, 1, NOVNC)
+    caught_up(screen, viewer, 1, NOVNC)
     assert viewer.controls == [0x90]  # JPEG
     assert viewer.pixels() != truth(framebuffer)
     assert screen.next_refinement() == pytest.approx(10.3)
     assert screen.refine(10.29) is None
-    assert screen.refine(10.31) == sent + 1
+    assert screen.refine(10.31) == 32  # tiles
     assert screen.next_refinement() is None
+    assert refined(screen, viewer) == 32
+    assert viewer.pixels() == truth(framebuffer)
+    assert screen.owed_exactly(32, NOVNC, 1 << 20) is None
+
+
+def test_a_refinement_comes_in_pieces_as_large_as_asked_for(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    viewer = SimpleViewer(256, 128)
+    caught_up(screen, viewer, 1, NOVNC)
+    screen.refine(1.0)
+    exact, pieces = 0, 0
+    while exact < screen.refinement:
+        before, exact = exact, refined(screen, viewer, exact, most=5 * 32 * 32 + 7)
+        pieces += 1
+        assert exact - before == 4
+    assert pieces == 8
+    assert viewer.pixels() == truth(framebuffer)
+    assert refined(screen, SimpleViewer(256, 128), most=0) == 1  # at least a tile
+    assert refined(screen, SimpleViewer(256, 128), exact=1, most=5 * 32 * 32) == 4  # as others
+
+
+def test_what_was_painted_since_is_left_out_of_a_refinement(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    screen.refine(1.0)
+    framebuffer.fill(WHOLE, (1, 2, 3))
+    screen.painted([Write(WHOLE)], 1.0)
     caught_up(screen, viewer, sent, NOVNC)
+    owed = screen.owed_exactly(0, NOVNC, 1 << 20)
+    assert owed is not None
+    assert owed.encoded() == Update(screen.frame, b"", exact=32)
+
+
+def test_a_tile_that_was_painted_in_part_is_refined_anew(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    paint_photo(framebuffer, WHOLE)
+    screen.painted([Write(WHOLE)], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    screen.refine(1.0)
+    assert screen.next_refinement() is None
+    # Before anybody was sent it.
+    corner = Rect(8, 8, 40, 8)
+    framebuffer.fill(corner, (1, 2, 3))
+    screen.painted([Write(corner)], 1.0)
+    caught_up(screen, viewer, sent, NOVNC)
+    exact = refined(screen, viewer)
+    assert viewer.pixels() != truth(framebuffer)
+    assert screen.refine(2.0) == 34
+    refined(screen, viewer, exact)
+    assert viewer.pixels() == truth(framebuffer)
+
+
+def test_what_was_copied_from_what_is_to_be_refined_is_refined_too(
+    screen: Screen, framebuffer: Framebuffer
+) -> None:
+    left, right = Rect(0, 0, 128, 128), Rect(128, 0, 128, 128)
+    paint_photo(framebuffer, left)
+    screen.painted([Write(left)], 0)
+    viewer = SimpleViewer(256, 128)
+    sent = caught_up(screen, viewer, 1, NOVNC)
+    screen.refine(1.0)
+    framebuffer.copy(right, 0, 0)
+    screen.painted([Copy(right, 0, 0)], 1.0)
+    caught_up(screen, viewer, sent, NOVNC)
+    exact = refined(screen, viewer)
+    screen.refine(2.0)
+    refined(screen, viewer, exact)
     assert viewer.pixels() == truth(framebuffer)
 
 
@@ -302,13 +387,13 @@ def test_what_was_copied_from_a_photo_is_refined_too(
     sent = caught_up(screen, viewer, 1, NOVNC)
     framebuffer.copy(right, 0, 0)
     screen.painted([Copy(right, 0, 0)], 0)
-    sent = caught_up(screen, viewer, sent, NOVNC)
-    screen.refine(1.0)
     caught_up(screen, viewer, sent, NOVNC)
+    screen.refine(1.0)
+    refined(screen, viewer)
     assert viewer.pixels() == truth(framebuffer)
 
 
-def test_a_viewer_behind_gets_the_refinement_with_what_it_missed(
+def test_a_viewer_behind_gets_the_refinement_after_what_it_missed(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
     photo, text = Rect(0, 0, 128, 128), Rect(192, 0, 64, 64)
@@ -320,10 +405,11 @@ def test_a_viewer_behind_gets_the_refinement_with_what_it_missed(
     screen.painted([Write(text)], 0)  # nobody was sent this frame in its time
     screen.refine(1.0)
     caught_up(screen, viewer, sent, NOVNC)
+    refined(screen, viewer)
     assert viewer.pixels() == truth(framebuffer)
 
 
-def test_who_joins_after_a_refinement_gets_exact_pixels_at_once(
+def test_who_joins_after_a_refinement_is_sent_it_like_everybody(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
     paint_photo(framebuffer, WHOLE)
@@ -332,6 +418,9 @@ def test_who_joins_after_a_refinement_gets_exact_pixels_at_once(
     screen.refine(1.0)
     viewer = SimpleViewer(256, 128)
     caught_up(screen, viewer, 0, NOVNC)
+    assert viewer.controls == [0x90]  # JPEG: it is not kept waiting
+    assert screen.next_refinement() is None
+    refined(screen, viewer)
     assert viewer.pixels() == truth(framebuffer)
 
 
@@ -345,6 +434,7 @@ def test_a_refinement_says_nothing_to_viewers_without_jpeg(
     assert exact is not None
     screen.refine(1.0)
     assert screen.update_for(exact.frame, LOSSLESS) is None
+    assert screen.owed_exactly(0, LOSSLESS, 1 << 20) is None
 
 
 def test_a_photo_painted_over_needs_no_refinement(screen: Screen, framebuffer: Framebuffer) -> None:
@@ -492,9 +582,9 @@ def test_a_photo_that_was_copied_before_it_was_encoded_is_refined_too(
     viewer.receive(update.payload)
     assert update.frame == 2
     assert viewer.image.getpixel((0, 0)) != (9, 9, 9)
-    sent = caught_up(screen, viewer, 2, NOVNC)
+    caught_up(screen, viewer, 2, NOVNC)
     screen.refine(1.0)
-    caught_up(screen, viewer, sent, NOVNC)
+    refined(screen, viewer)
     assert viewer.pixels() == truth(framebuffer)
 
 
@@ -504,9 +594,7 @@ def test_a_photo_is_refined_once_however_often_it_is_replayed(
     paint_photo(framebuffer, WHOLE)
     screen.painted([Write(WHOLE)], 0)
     screen.update_for(1, NOVNC)
-    frame = screen.refine(1.0)
-    assert frame is not None
-    screen.update_for(frame - 1, NOVNC)
+    assert screen.refine(1.0) is not None
     for _ in range(3):
         screen.update_for(1, NOVNC)
         screen.update_for(0, NOVNC)
@@ -547,8 +635,10 @@ def test_encoding_in_threads_while_painting_stays_exact(
             paint_photo(framebuffer, painted, seed=screen.frame)
             framebuffer.copy(copied, source_x, source_y)
             screen.painted([Write(painted), Copy(copied, source_x, source_y)], 0)
-    sent = [caught_up(screen, *each, profile) for each in zip(viewers, sent, strict=True)]
-    screen.refine(1.0)
     for viewer, number in zip(viewers, sent, strict=True):
         caught_up(screen, viewer, number, profile)
+    screen.refine(1.0)
+    for viewer in viewers:
+        if profile is NOVNC:
+            refined(screen, viewer)
         assert viewer.pixels() == truth(framebuffer)

@@ -29,11 +29,12 @@ PROFILES = (
 
 @dataclass
 class Watcher:
-    """A viewer and the one integer that the gateway keeps of it."""
+    """A viewer and the two integers that the gateway keeps of it."""
 
     profile: Profile
     viewer: SimpleViewer
     sent: int = 0
+    exact: int = 0
 
     def catch_up(self, screen: Screen) -> None:
         update = screen.update_for(self.sent, self.profile)
@@ -41,6 +42,17 @@ class Watcher:
             assert self.sent < update.frame <= screen.frame
             self.viewer.receive(update.payload)
             self.sent = update.frame
+
+    def refine(self, screen: Screen, most: int) -> None:
+        """If nothing live is owed, some of what is owed without loss."""
+        if screen.whole and self.sent == screen.frame:
+            owed = screen.owed_exactly(self.exact, self.profile, most)
+            if owed is not None:
+                update = owed.encoded()
+                assert self.exact < update.exact <= screen.refinement
+                assert update.frame == self.sent
+                self.viewer.receive(update.payload)
+                self.exact = update.exact
 
 
 @dataclass
@@ -60,6 +72,14 @@ class Story:
         if self.painting:
             self.screen.painted(self.painting, self.now, find_scrolls=self.find_scrolls)
         self.painting = []
+
+    def resize(self, width: int, height: int) -> None:
+        for watcher in self.watchers:
+            if watcher.sent == 0:
+                watcher.catch_up(self.screen)  # otherwise it is held to know the new size
+        self.settle()
+        self.framebuffer.resize(width, height)
+        self.screen.resized(self.now)
 
     def truth(self) -> bytes:
         return self.framebuffer.pixels[:, :, :3].tobytes()
@@ -143,16 +163,17 @@ def test_every_viewer_that_catches_up_shows_the_truth(data: st.DataObject) -> No
     while (due := story.screen.next_refinement()) is not None:
         assert due <= story.now + 0.3
         story.screen.refine(due)
-        for watcher in story.watchers:
-            watcher.catch_up(story.screen)
     for watcher in story.watchers:
+        while watcher.profile.jpeg_quality is not None and watcher.exact < story.screen.refinement:
+            watcher.refine(story.screen, most=6000)
+        assert story.screen.owed_exactly(watcher.exact, watcher.profile, 1) is None
         assert watcher.viewer.pixels() == story.truth()
 
 
 def step(story: Story, draw: st.DrawFn) -> None:
     framebuffer, screen = story.framebuffer, story.screen
     story.now += draw(st.sampled_from([0.01, 0.1, 0.5]))
-    match draw(st.sampled_from(["paint"] * 6 + ["send"] * 6 + ["join"] * 3 + RARE)):
+    match draw(st.sampled_from(["paint"] * 6 + ["send"] * 6 + ["join"] * 3 + RARE + REFINING)):
         case "paint":
             # Viewers that are tired of waiting are sent what is there of a frame.
             story.painting += draw(operations(story))
@@ -163,22 +184,24 @@ def step(story: Story, draw: st.DrawFn) -> None:
             profile = draw(st.sampled_from(PROFILES))
             story.watchers.append(Watcher(profile, SimpleViewer(screen.width, screen.height)))
         case "send":
-            for watcher in story.watchers:
-                if draw(st.booleans()):
-                    watcher.catch_up(screen)
+            for watcher in some(story, draw):
+                watcher.catch_up(screen)
+        case "send exactly":
+            for watcher in some(story, draw):
+                watcher.refine(screen, draw(st.integers(0, 20_000)))
         case "quit" if story.watchers:
             story.watchers.pop(draw(st.integers(0, len(story.watchers) - 1)))
         case "resize":
-            for watcher in story.watchers:
-                if watcher.sent == 0:
-                    watcher.catch_up(screen)  # otherwise it is held to know the new size
-            story.settle()
-            framebuffer.resize(draw(sides), draw(sides))
-            screen.resized(story.now)
+            story.resize(draw(sides), draw(sides))
         case "refine":
             screen.refine(story.now)
         case _:
             pass
 
 
-RARE = ["quit", "resize", "refine"]
+def some(story: Story, draw: st.DrawFn) -> list[Watcher]:
+    return [each for each in story.watchers if draw(st.booleans())]
+
+
+RARE = ["quit", "resize"]
+REFINING = ["refine"] * 2 + ["send exactly"] * 4
