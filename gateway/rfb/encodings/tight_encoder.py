@@ -190,6 +190,9 @@ def _photo_areas(words: Words) -> Iterator[tuple[Rect, bool]]:
     rows = np.diff(np.append(tops // _ROW_STEP, sample.shape[0]))
     columns = np.diff(np.append(lefts, width))
     noisy = counts < _PHOTO_EQUAL_NEIGHBOURS * np.outer(rows, columns)
+    if noisy.all() or not noisy.any():
+        yield Rect(0, 0, width, height), bool(noisy[0, 0])
+        return
     for cells, photo in _same(noisy):
         yield _clip_cells(cells, width, height), photo
 
