@@ -33,6 +33,7 @@ _NUMBER: Final = struct.Struct(">I")  # the payload of our fences
 # The echo says that the viewer has dealt with everything before it.
 _OURS: Final = FenceFlags.REQUEST | FenceFlags.BLOCK_BEFORE
 _PIXEL_BYTES: Final = 3  # of what was a photo, at most, when it goes without loss
+_REQUEST: Final = int(FenceFlags.REQUEST)  # flags of an enum are slow to combine
 _ANSWERED: Final = FenceFlags.BLOCK_BEFORE | FenceFlags.BLOCK_AFTER | FenceFlags.SYNC_NEXT
 
 
@@ -140,7 +141,7 @@ class Feed:
 
     def fence(self, flags: FenceFlags, payload: bytes, now: float) -> bytes:
         """It echoes a fence of ours, or wants one echoed (rfbproto)."""
-        if flags & FenceFlags.REQUEST:
+        if int(flags) & _REQUEST:
             return fence(flags & _ANSWERED, payload)
         if not self._fences:
             # What went before went without a fence: only the echo of one tells when it arrived.
