@@ -17,6 +17,7 @@ from gateway.rfb.encodings.palette import (
     paint_indices,
     paint_packed,
 )
+from gateway.rfb.encodings.plain import Plain
 from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.encodings.whole import Whole
 from gateway.rfb.encodings.words import Words, paint_rgb, words_of_rgb
@@ -41,6 +42,9 @@ class Compression(IntEnum):
     FILTER_FOLLOWS = 4
     FILL = 8
     JPEG = 9
+    # TurboVNC's and LibVNCServer's: as 0 and FILTER_FOLLOWS, but nobody deflated the bytes.
+    PLAIN = 10
+    PLAIN_FILTERED = 14
 
 
 class Filter(IntEnum):
@@ -54,6 +58,7 @@ class Filter(IntEnum):
 # As plain numbers: to look one up in its class costs as much as to compare it three times.
 _FILTER_FOLLOWS: Final = int(Compression.FILTER_FOLLOWS)
 _FILL: Final = int(Compression.FILL)
+_PLAIN: Final = (Compression.PLAIN, Compression.PLAIN_FILTERED)
 _PALETTE: Final = int(Filter.PALETTE)
 
 
@@ -70,7 +75,9 @@ class TightDecoder:
         self._reset(control)
         kind = control >> 4
         if kind < Compression.FILL:
-            return (yield from self._basic(kind, into))
+            return (yield from _basic(kind, self._streams[kind & 3], into))
+        if kind in _PLAIN:
+            return (yield from _basic(kind, Plain(), into))
         if kind == Compression.FILL:
             colour = bytes((yield 3))
             yield from _fill(int.from_bytes(colour, "little"), into)
@@ -123,28 +130,28 @@ class TightDecoder:
                 if control & 1 << stream:
                     self._streams[stream].begin_anew()
 
-    def _basic(self, kind: int, into: Words) -> Reading[TightContent | None]:
-        stream = self._streams[kind & 3]
-        way: int = Filter.COPY
-        if kind & Compression.FILTER_FOLLOWS:
-            (way,) = yield 1
-        width = into.shape[1]
-        if way == Filter.COPY:
-            yield from _inflated(stream, 3 * width, into, paint_rgb)
-        elif way == Filter.GRADIENT:
-            _check_held(into)
-            yield from paint_gradient((yield from _whole(stream, 3 * into.size)), into)
-        elif way == Filter.PALETTE:
-            # PaletteFilter: U8 number of colours less one, then the colours. Two colours are
-            # sent as bits, more as bytes.
-            (last,) = yield 1
-            return (yield from _named(stream, bytes((yield 3 * (last + 1))), into))
-        else:
-            raise RfbError(f"Tight knows no filter {way}")
-        return None
+
+def _basic(kind: int, stream: Inflater | Plain, into: Words) -> Reading[TightContent | None]:
+    way: int = Filter.COPY
+    if kind & Compression.FILTER_FOLLOWS:
+        (way,) = yield 1
+    width = into.shape[1]
+    if way == Filter.COPY:
+        yield from _inflated(stream, 3 * width, into, paint_rgb)
+    elif way == Filter.GRADIENT:
+        _check_held(into)
+        yield from paint_gradient((yield from _whole(stream, 3 * into.size)), into)
+    elif way == Filter.PALETTE:
+        # PaletteFilter: U8 number of colours less one, then the colours. Two colours are
+        # sent as bits, more as bytes.
+        (last,) = yield 1
+        return (yield from _named(stream, bytes((yield 3 * (last + 1))), into))
+    else:
+        raise RfbError(f"Tight knows no filter {way}")
+    return None
 
 
-def _named(stream: Inflater, colours: bytes, into: Words) -> Reading[TightContent | None]:
+def _named(stream: Inflater | Plain, colours: bytes, into: Words) -> Reading[TightContent | None]:
     """Pixels that name the colours of a palette."""
     row = _row(colours, into.shape[1])
     if AT_ONCE < row * len(into):
@@ -191,7 +198,7 @@ def _check_held(into: Words) -> None:
         raise RfbError(f"{into.size} pixels are too many for a gradient or a JPEG")
 
 
-def _inflated(stream: Inflater, row: int, into: Words, paint: Paint) -> Reading[None]:
+def _inflated(stream: Inflater | Plain, row: int, into: Words, paint: Paint) -> Reading[None]:
     size = row * len(into)
     # Fewer than 12 bytes come as they are, without a length.
     if size < _TOO_SMALL_TO_DEFLATE:
@@ -200,7 +207,7 @@ def _inflated(stream: Inflater, row: int, into: Words, paint: Paint) -> Reading[
         yield from stream.paint((yield from _compact_length()), row, into, paint)
 
 
-def _whole(stream: Inflater, size: int) -> Reading[bytes]:
+def _whole(stream: Inflater | Plain, size: int) -> Reading[bytes]:
     if size < _TOO_SMALL_TO_DEFLATE:
         return bytes((yield size))
     length = yield from _compact_length()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from gateway.rfb.encodings.tight import TightDecoder
 from gateway.rfb.encodings.tight_content import TightContent
 from tests.rfb.encodings.painting import Picture, compact, painted, pictures
 
-FILL, JPEG, FILTER = 0x80, 0x90, 0x40
+FILL, JPEG, FILTER, PLAIN, PLAIN_FILTER = 0x80, 0x90, 0x40, 0xA0, 0xE0
 COPY, PALETTE, GRADIENT = b"\x00", b"\x01", b"\x02"
 
 
@@ -34,7 +35,14 @@ def palette_of(picture: Picture) -> tuple[list[list[int]], list[int]]:
     return [list(colour) for colour in palette], indices
 
 
-def indexed(picture: Picture) -> bytes:
+def as_it_is(data: bytes) -> bytes:
+    """What nobody deflated."""
+    return data if len(data) < 12 else compact(len(data)) + data
+
+
+def indexed(
+    picture: Picture, control: int = FILTER, said: Callable[[bytes], bytes] = deflated
+) -> bytes:
     """Palette filter: number of colours less one, colours, then bits or bytes."""
     height, width, _ = picture.shape
     palette, indices = palette_of(picture)
@@ -46,11 +54,11 @@ def indexed(picture: Picture) -> bytes:
         bits += "0" * (-len(bits) % 8)
         data += bytes(int(bits[n : n + 8], 2) for n in range(0, len(bits), 8))
     return (
-        bytes([FILTER])
+        bytes([control])
         + PALETTE
         + bytes([len(palette) - 1])
         + bytes(level for colour in palette for level in colour)
-        + deflated(data)
+        + said(data)
     )
 
 
@@ -101,6 +109,35 @@ def test_palettes(picture: Picture) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@given(pictures(colours=256))
+def test_what_nobody_deflated(picture: Picture) -> None:
+    """As x11vnc and TurboVNC say it at compression level 0."""
+    height, width, _ = picture.shape
+    copied = bytes([PLAIN]) + as_it_is(picture.tobytes())
+    assert (painted(TightDecoder().decode, width, height, copied) == picture).all()
+    named = indexed(picture, PLAIN_FILTER, as_it_is)
+    assert (painted(TightDecoder().decode, width, height, named) == picture).all()
+
+
+def test_a_screen_that_nobody_deflated() -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (700, 600, 3), np.uint8)
+    said = bytes([PLAIN]) + as_it_is(picture.tobytes())
+    assert (painted(TightDecoder().decode, 600, 700, said) == picture).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(2, 3), (600, 700)])
+@pytest.mark.parametrize("more", [-1, 1])
+def test_what_nobody_deflated_is_as_long_as_its_pixels(width: int, height: int, more: int) -> None:
+    data = bytes(3 * width * height + more)
+    with pytest.raises(RfbError, match="not deflated"):
+        painted(TightDecoder().decode, width, height, bytes([PLAIN]) + as_it_is(data))
+    with pytest.raises(RfbError, match="not deflated"):
+        said = bytes([PLAIN_FILTER]) + PALETTE + b"\x02" + bytes(9)
+        data = bytes(20 * 30 + more)
+        painted(TightDecoder().decode, 20, 30, said + as_it_is(data))
+
+
+@settings(max_examples=60, deadline=None)
 @given(pictures(side=20))
 def test_gradient(picture: Picture) -> None:
     height, width, _ = picture.shape
@@ -147,7 +184,7 @@ def test_jpeg_is_decoded() -> None:
     assert np.abs(shown.astype(int) - picture).max() < 20
 
 
-@pytest.mark.parametrize("control", [0xA0, 0xB0, 0xF0])
+@pytest.mark.parametrize("control", [0xB0, 0xC0, 0xD0, 0xF0])
 def test_unknown_compression_is_refused(control: int) -> None:
     with pytest.raises(RfbError, match="no compression"):
         painted(TightDecoder().decode, 1, 1, bytes([control]) + bytes(20))
