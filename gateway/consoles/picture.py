@@ -47,20 +47,22 @@ class Picture:
         self._says_scrolls: Callable[[], bool] = bool
         self._torn_since: float | None = None  # since when somebody has waited for a frame's end
         self._encoding = asyncio.Lock()
-        self._watchers: set[Callable[[], None]] = set()
+        self._watchers: dict[Callable[[], None], None] = {}  # as an ordered set
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height; zero before the first frame."""
         return (self.screen.width, self.screen.height) if self.screen else (0, 0)
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Call `changed` whenever there is something new to show."""
-        self._watchers.add(changed)
+    def watch(self, changed: Callable[[], None], *, first: bool = False) -> None:
+        """Call `changed` whenever there is something new to show; `first`, before the others."""
+        watchers = {} if first else self._watchers
+        watchers[changed] = None
+        self._watchers = watchers | self._watchers
 
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Call it no more."""
-        self._watchers.discard(changed)
+        self._watchers.pop(changed, None)
 
     def follow(
         self,

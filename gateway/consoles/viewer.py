@@ -116,7 +116,8 @@ class Viewer:
 
     async def run(self) -> End:
         """Serve until the end, and return it. The socket is closed then."""
-        self._picture.watch(self._stir)
+        # Who types waits for nobody who only watches.
+        self._picture.watch(self._stir, first=self.may_type)
         self._pointer.watch(self._stir)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from gateway.consoles.picture import BIG_AREA, Picture
 from gateway.rfb.encodings.tight_content import TightContent
-from gateway.rfb.events import FrameReceived
+from gateway.rfb.events import Bell, FrameReceived
 from gateway.rfb.framebuffer import Framebuffer
 from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.profile import Profile
@@ -97,3 +98,17 @@ async def test_when_nobody_paints_any_more_nobody_waits() -> None:
     picture.lost(1.0)
     assert told.is_set()
     assert await picture.update_for(0, PROFILE, known_size=None) is not None
+
+
+async def test_who_types_is_told_before_those_who_watch() -> None:
+    picture, told = Picture(), []
+    callbacks = {name: partial(told.append, name) for name in ("one", "two", "operator")}
+    picture.watch(callbacks["one"])
+    picture.watch(callbacks["two"])
+    picture.watch(callbacks["operator"], first=True)
+    picture.happened([Bell()], 0.0)
+    assert told == ["operator", "one", "two"]
+    picture.unwatch(callbacks["operator"])
+    picture.unwatch(callbacks["one"])
+    picture.happened([Bell()], 0.0)
+    assert told[3:] == ["two"]
