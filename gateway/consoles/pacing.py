@@ -35,6 +35,10 @@ TINY_BYTES: Final = 512
 TINY_SECONDS: Final = 1.0
 BASE_SECONDS: Final = 20.0  # for so long the shortest round trip is believed
 DRAIN_SECONDS: Final = 10.0  # after so long it is measured on an idle link again
+# A link that is reckoned to be idle is believed to be if the round trip was the shortest, so
+# exactly. After so many that were not, it is let run empty.
+IDLE_SECONDS: Final = 0.005
+MAX_TRIALS: Final = 8
 MAX_BASE: Final = 1.0  # seconds; longer ones are queues, whatever they were measured on
 
 
@@ -60,6 +64,8 @@ class Pace:
         self._base = [inf, inf]  # shortest round trip: this period's, the last's
         self._base_since = 0.0
         self._drained_at = -inf  # when the round trip was last measured on an idle link
+        self._trial: int | None = None  # the fence that went where the link was reckoned idle
+        self._trials = 0  # those since then that were not so
         self._late = False  # whether the newest measured bytes came later than noise explains
         self._late_at = -inf
         self._echo_at = -inf
@@ -88,7 +94,7 @@ class Pace:
         """In how many seconds the link has room for another update; inf if only an echo can say."""
         if MAX_FENCES <= len(self._marks):
             return inf
-        if self._marks and self._is_stale(now) and not self._is_idle(now):
+        if self._marks and self._is_stale(now) and not self._may_try(now):
             return inf
         if self.in_flight < MIN_WINDOW:
             return 0.0
@@ -101,8 +107,7 @@ class Pace:
 
     def wants_probe(self, now: float) -> bool:
         """Whether an empty fence should go first: the link is idle and long was not measured so."""
-        idle = not self._marks or self._is_idle(now)
-        return idle and DRAIN_SECONDS < now - self._drained_at
+        return self._is_due(now) and (not self._marks or self._may_try(now))
 
     def goes_along(self, size: int, now: float) -> bool:
         """Whether so few bytes may go without a fence; they are counted with the next one's."""
@@ -127,12 +132,15 @@ class Pace:
 
     def sent(self, size: int, now: float) -> int:
         """Bytes went out and a fence behind them; returns the fence's number."""
-        if size <= MIN_SAMPLE and self._is_idle(now):
-            self._drained_at = now
+        self._number = (self._number + 1) & 0xFFFFFFFF
+        if size <= MIN_SAMPLE:
+            if not self._marks and self._along < MIN_SAMPLE:
+                self._drained(now)
+            elif self._is_due(now) and self._may_try(now):
+                self._trial = self._number
         if size:
             self._newest = size
         self.in_flight += size
-        self._number = (self._number + 1) & 0xFFFFFFFF
         mark = _Mark(self._number, size + self._along, now)
         self._along, self._fenced_at = 0, now
         self._marks.append(mark)
@@ -163,16 +171,22 @@ class Pace:
         oldest = self._marks[0].size if self._marks else 0
         return min(self.rate * ((self.base or 0.0) + QUEUE_SECONDS) + oldest, MAX_WINDOW)
 
+    def _is_due(self, now: float) -> bool:
+        """Whether the round trip was long not measured on an idle link, nor is about to be."""
+        return self._trial is None and DRAIN_SECONDS < now - self._drained_at
+
     def _is_stale(self, now: float) -> bool:
         # On a link that is never idle the shortest round trip creeps up by what always waits.
-        return (self._late or self.pressed(now)) and DRAIN_SECONDS < now - self._drained_at
+        return (self._late or self.pressed(now)) and self._is_due(now)
 
-    def _is_idle(self, now: float) -> bool:
-        """Whether nothing waits before what would go now; echoes may be on their way."""
-        if not self._marks and self._along < MIN_SAMPLE:
-            return True
-        # Reckoned: no full link comes to it, for there the next goes before it is done.
-        return 0.0 < self.rate and self._free_at + MARGIN_SECONDS <= now
+    def _may_try(self, now: float) -> bool:
+        """Whether the link is reckoned to be idle, echoes being on their way, and may well be."""
+        # No full link comes to it, if its rate is right: there the next goes before it is done.
+        idle = 0.0 < self.rate and self._free_at + MARGIN_SECONDS <= now
+        return idle and self._trials < MAX_TRIALS
+
+    def _drained(self, now: float) -> None:
+        self._drained_at, self._trial, self._trials = now, None, 0
 
     def _done(self, mark: _Mark, free_at: float) -> float:
         """When a link that is busy until `free_at` is done with what is before `mark`."""
@@ -213,6 +227,11 @@ class Pace:
         if BASE_SECONDS < now - self._base_since:
             self._base, self._base_since = [inf, self._base[0]], now
         self._base[0] = min(self._base[0], self.rtt)
+        if self._trial is not None and not any(m.number == self._trial for m in self._marks):
+            if mark.number == self._trial and self.rtt <= min(self._base) + IDLE_SECONDS:
+                self._drained(mark.at)
+            else:
+                self._trial, self._trials = None, self._trials + 1
         self._echo_at = now
         # An echo is the truth: the link was done with this one a round trip ago.
         free_at = now - min(*self._base, MAX_BASE)

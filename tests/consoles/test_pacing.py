@@ -10,7 +10,7 @@ from itertools import cycle, repeat
 from math import inf
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.consoles.pacing import (
@@ -200,6 +200,7 @@ def test_a_full_link_is_used_and_its_queue_is_bounded(
     assert max(watched.queues) <= QUEUE_SECONDS + 2 * MARGIN_SECONDS + max(sizes) / link.bandwidth
 
 
+@example(5, [0.027, 0.0, 0.027, 0.027, 0.0])  # as if it carried more, and fell idle
 @settings(max_examples=40, deadline=None)
 @given(
     mbit=st.sampled_from([2, 5, 20, 100]),

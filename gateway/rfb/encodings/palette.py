@@ -42,6 +42,8 @@ def paint_packed(data: bytes | memoryview, bits: int, palette: Words, into: Word
 def paint_bits(data: bytes | memoryview, colours: bytes, into: Words) -> None:
     """Paint from pixels of one bit, of two colours R, G, B."""
     height, width = into.shape
+    if not into.size:
+        return
     pixels = _eight_pixels(colours).take(np.frombuffer(data, np.uint8), axis=0)
     into[...] = pixels.reshape(height, -1)[:, :width]
 

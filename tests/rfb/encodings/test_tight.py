@@ -195,6 +195,15 @@ def test_an_unknown_filter_is_refused() -> None:
         painted(TightDecoder().decode, 1, 1, b"\x40\x03" + bytes(20))
 
 
+@pytest.mark.parametrize(("width", "height"), [(0, 0), (0, 5), (5, 0)])
+@pytest.mark.parametrize("control", [0x00, FILTER, PLAIN, PLAIN_FILTER])
+def test_a_rect_without_pixels_is_none(control: int, width: int, height: int) -> None:
+    filters = [COPY, GRADIENT, *(PALETTE + bytes([n]) + bytes(3 * n + 3) for n in (0, 1, 2, 255))]
+    for each in filters if control & FILTER else [b""]:
+        said = bytes([control]) + each
+        assert painted(TightDecoder().decode, width, height, said).size == 0
+
+
 def test_a_colour_outside_the_palette_is_refused() -> None:
     # three colours; the second pixel names the fourth
     with pytest.raises(RfbError, match="colour 3 of 3"):
