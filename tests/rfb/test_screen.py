@@ -46,6 +46,14 @@ def caught_up(screen: Screen, viewer: SimpleViewer, sent: int, profile: Profile)
     return update.frame
 
 
+def shown_photo(screen: Screen, framebuffer: Framebuffer, rect: Rect) -> tuple[SimpleViewer, int]:
+    """A viewer who was sent a photo that was just painted, and the frame that it was sent."""
+    paint_photo(framebuffer, rect)
+    screen.painted([Write(rect)], 0)
+    viewer = SimpleViewer(256, 128)
+    return viewer, caught_up(screen, viewer, 1, NOVNC)
+
+
 def refined(screen: Screen, viewer: SimpleViewer, exact: int = 0, most: int = 1 << 20) -> int:
     """Send `viewer`, in step, about `most` pixels without loss."""
     owed = screen.owed_exactly(exact, NOVNC, most)
@@ -325,10 +333,7 @@ def test_a_refinement_comes_in_pieces_as_large_as_asked_for(
 def test_what_was_painted_since_is_left_out_of_a_refinement(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
-    paint_photo(framebuffer, WHOLE)
-    screen.painted([Write(WHOLE)], 0)
-    viewer = SimpleViewer(256, 128)
-    sent = caught_up(screen, viewer, 1, NOVNC)
+    viewer, sent = shown_photo(screen, framebuffer, WHOLE)
     screen.refine(1.0)
     framebuffer.fill(WHOLE, (1, 2, 3))
     screen.painted([Write(WHOLE)], 1.0)
@@ -341,10 +346,7 @@ def test_what_was_painted_since_is_left_out_of_a_refinement(
 def test_a_tile_that_was_painted_in_part_is_refined_anew(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
-    paint_photo(framebuffer, WHOLE)
-    screen.painted([Write(WHOLE)], 0)
-    viewer = SimpleViewer(256, 128)
-    sent = caught_up(screen, viewer, 1, NOVNC)
+    viewer, sent = shown_photo(screen, framebuffer, WHOLE)
     screen.refine(1.0)
     assert screen.next_refinement() is None
     # Before anybody was sent it.
@@ -363,10 +365,7 @@ def test_what_was_copied_from_what_is_to_be_refined_is_refined_too(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
     left, right = Rect(0, 0, 128, 128), Rect(128, 0, 128, 128)
-    paint_photo(framebuffer, left)
-    screen.painted([Write(left)], 0)
-    viewer = SimpleViewer(256, 128)
-    sent = caught_up(screen, viewer, 1, NOVNC)
+    viewer, sent = shown_photo(screen, framebuffer, left)
     screen.refine(1.0)
     framebuffer.copy(right, 0, 0)
     screen.painted([Copy(right, 0, 0)], 1.0)
@@ -381,10 +380,7 @@ def test_what_was_copied_from_a_photo_is_refined_too(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
     left, right = Rect(0, 0, 128, 128), Rect(128, 0, 128, 128)
-    paint_photo(framebuffer, left)
-    screen.painted([Write(left)], 0)
-    viewer = SimpleViewer(256, 128)
-    sent = caught_up(screen, viewer, 1, NOVNC)
+    viewer, sent = shown_photo(screen, framebuffer, left)
     framebuffer.copy(right, 0, 0)
     screen.painted([Copy(right, 0, 0)], 0)
     caught_up(screen, viewer, sent, NOVNC)
@@ -397,10 +393,7 @@ def test_a_viewer_behind_gets_the_refinement_after_what_it_missed(
     screen: Screen, framebuffer: Framebuffer
 ) -> None:
     photo, text = Rect(0, 0, 128, 128), Rect(192, 0, 64, 64)
-    paint_photo(framebuffer, photo)
-    screen.painted([Write(photo)], 0)
-    viewer = SimpleViewer(256, 128)
-    sent = caught_up(screen, viewer, 1, NOVNC)
+    viewer, sent = shown_photo(screen, framebuffer, photo)
     framebuffer.fill(text, (1, 1, 1))
     screen.painted([Write(text)], 0)  # nobody was sent this frame in its time
     screen.refine(1.0)
