@@ -65,14 +65,19 @@ class Pump:
         connection = self._upstream.connection
         try:
             events = connection.receive_data(data)
-            self._upstream.write(connection.data_to_send())
+            if not connection.continuous_updates:
+                self._answer()  # who shows nothing unasked is asked before anything else
             self._happened(events)
+            self._answer()
         except Exception as error:  # noqa: BLE001 - whoever waits for the end is told
             self._ended(error)
             return
         if connection.pending:
             self._upstream.pause()
             self._step = self._loop.call_soon(self._go_on)
+
+    def _answer(self) -> None:
+        self._upstream.write(self._upstream.connection.data_to_send())
 
     def _ended(self, error: Exception | None) -> None:
         if not self._over.is_set():
