@@ -23,11 +23,11 @@ class Pump:
         self._step: asyncio.Handle | None = None
         self._over = asyncio.Event()
         self._error: Exception | None = None
-        self.heard_at = self._loop.time()  # when the upstream last said something
+        self.heard_at = self._loop.time()  # when what the upstream says was last dealt with
 
     def start(self) -> None:
         """Take what has come, and all that comes from now on."""
-        self._upstream.listen(self._heard, self._ended)
+        self._upstream.listen(self._feed, self._ended)
 
     def stop(self) -> None:
         """Take no more."""
@@ -49,10 +49,6 @@ class Pump:
             raise self._error
         return True
 
-    def _heard(self, data: bytes) -> None:
-        self.heard_at = self._loop.time()
-        self._feed(data)
-
     def _go_on(self) -> None:
         self._step = None
         self._feed(b"")
@@ -62,6 +58,7 @@ class Pump:
     def _feed(self, data: bytes) -> None:
         if self._over.is_set():
             return
+        self.heard_at = self._loop.time()
         connection = self._upstream.connection
         try:
             events = connection.receive_data(data)
