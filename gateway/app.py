@@ -21,8 +21,7 @@ from gateway.actions.rereading import Rereading
 from gateway.actions.services import Services
 from gateway.actions.sweep import end_sessions_of_missing_vms, sweep, unended
 from gateway.api import adfs, arm
-from gateway.backends import Backend, Backends
-from gateway.backends.vnc import VncBackend
+from gateway.backends import Backend, Backends, Kind, backends_of, load_kinds
 from gateway.bus import (
     Bus,
     ConsentEnded,
@@ -70,6 +69,7 @@ class Gateway:
     checkpoints: Checkpoints
     recoveries: RecoveryQueue
     metrics: Metrics
+    kinds: Mapping[str, Kind]
     deployments: DeploymentQueue = field(default_factory=DeploymentQueue)
     draining: bool = False
 
@@ -98,7 +98,7 @@ class Gateway:
         """Read the inventory's file again; what it no longer holds ends. Raises: SettingsError."""
         if self.settings.inventory_file is None:
             return
-        fresh = Inventory.load(self.settings.inventory_file)
+        fresh = Inventory.load(self.settings.inventory_file, self.kinds)
         self.inventory.replace(fresh.machines())
         await end_sessions_of_missing_vms(self.services, self.services.clock())
 
@@ -113,18 +113,23 @@ async def open_gateway(
     settings: Settings,
     *,
     inventory: Inventory,
+    kinds: Mapping[str, Kind] | None = None,
     backends: Mapping[str, Backend] | None = None,
     guests: Mapping[str, GuestKind] | None = None,
     clock: Clock = utc_now,
 ) -> AsyncIterator[Gateway]:
     """Build a node and keep its upkeep running until the block ends.
 
-    `backends` adds to the adapters by the scheme of a console's address, `guests` to the kinds of
-    guests by the scheme of a guest agent's or a power state's.
+    `kinds` are those of consoles, by scheme: everything installed by default. `backends` stand
+    instead of what these would dial with, `guests` add to the kinds of guests by the scheme of a
+    guest agent's or a power state's.
     Raises: SettingsError, StoreUnavailable.
     """
     async with AsyncExitStack() as stack:
-        gateway = await _build(settings, inventory, backends or {}, guests or {}, clock, stack)
+        known = load_kinds() if kinds is None else kinds
+        dialler = Backends({**backends_of(known), **(backends or {})})
+        stack.push_async_callback(dialler.close)
+        gateway = await _build(settings, inventory, known, dialler, guests or {}, clock, stack)
         _wire(gateway.services.bus, gateway.registry, clock)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(gateway.registry.run(), name="consoles")
@@ -153,7 +158,8 @@ async def open_gateway(
 async def _build(  # noqa: PLR0917
     settings: Settings,
     inventory: Inventory,
-    backends: Mapping[str, Backend],
+    kinds: Mapping[str, Kind],
+    dialler: Backends,
     guests: Mapping[str, GuestKind],
     clock: Clock,
     stack: AsyncExitStack,
@@ -161,8 +167,6 @@ async def _build(  # noqa: PLR0917
     settings.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = await Store.open(settings.database_url)
     stack.push_async_callback(store.close)
-    vnc = VncBackend()
-    dialler = Backends({"vnc": vnc, "vnc+unix": vnc, **backends})
     metrics = Metrics()
     registry = Registry(
         dialler.dial,
@@ -189,7 +193,7 @@ async def _build(  # noqa: PLR0917
         recoveries=recoveries,
         recovery_timeout=timedelta(seconds=settings.recovery_timeout_seconds),
     )
-    return Gateway(settings, services, registry, inventory, checkpoints, recoveries, metrics)
+    return Gateway(settings, services, registry, inventory, checkpoints, recoveries, metrics, kinds)
 
 
 def _identity(settings: Settings, clock: Clock) -> Identity:

@@ -26,6 +26,7 @@ from gateway.actions.set_up import finish_setup, look_up_setup_link
 from gateway.actions.subscriptions import enable_subscription
 from gateway.actions.workstations import grant_workstation
 from gateway.app import Gateway, open_gateway, utc_now
+from gateway.backends import load_kinds
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.certificates import make_development_certificates
 from gateway.errors import SettingsError
@@ -84,10 +85,12 @@ async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None)
         log = stack.enter_context((state_directory / "gateway.log").open("a", encoding="utf-8"))
         configure_logs(to=log)
         hypervisor = await stack.enter_async_context(_hypervisor())
+        kinds = load_kinds()
         gateway = await stack.enter_async_context(
             open_gateway(
                 settings,
-                inventory=Inventory.parse(hypervisor.inventory(NODE, CONTOSO)),
+                inventory=Inventory.parse(hypervisor.inventory(NODE, CONTOSO), kinds),
+                kinds=kinds,
                 backends={"demo": DemoBackend(hypervisor)},
                 guests={"demo": demo_kind(hypervisor)},
             )

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from gateway.actions.accounts import first_start
 from gateway.app import Gateway, create_admin_app, create_app, open_gateway
+from gateway.backends import load_kinds
 from gateway.errors import GatewayError, SettingsError
 from gateway.inventory import Inventory
 from gateway.listener import CappedSite, connections_that_fit
@@ -140,10 +141,11 @@ async def serve(settings: Settings) -> None:
     configure_logs(level=settings.log_level, form=settings.log_format)
     tls = load_tls(settings)
     file = settings.inventory_file
-    inventory = Inventory.load(file) if file else Inventory(())
+    kinds = load_kinds()
+    inventory = Inventory.load(file, kinds) if file else Inventory(())
     with Signals() as signals:
         async with (
-            open_gateway(settings, inventory=inventory) as gateway,
+            open_gateway(settings, inventory=inventory, kinds=kinds) as gateway,
             listening(gateway, tls),
         ):
             await announce_first_start(gateway)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from gateway.backends.targets import Progress, Step, Target
 from gateway.backends.upstream import Upstream
@@ -15,10 +15,18 @@ HANDSHAKE_DEADLINE: Final = 10.0
 
 
 class Backend(Protocol):
-    """One way to reach consoles."""
+    """One way to reach consoles. It may have a `close`: see `Closing`."""
 
     async def dial(self, target: Target, progress: Progress) -> Upstream:
         """Connect, authenticate, hand over. Raises: UpstreamError, RfbError, OSError."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A backend that holds something beyond its upstreams."""
+
+    async def close(self) -> None:
+        """Let go of it; no dial is under way then, and none will come."""
 
 
 class Backends:
@@ -51,3 +59,9 @@ class Backends:
             # asyncio's own text holds the address, which is not for every reader.
             why = os.strerror(error.errno) if error.errno else "the connection failed"
             raise UpstreamUnreachable(f"the console cannot be reached: {why}") from error
+
+    async def close(self) -> None:
+        """Close every backend that wants it, when all upstreams are."""
+        for backend in {id(each): each for each in self._by_scheme.values()}.values():
+            if isinstance(backend, Closing):
+                await backend.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +35,8 @@ class Console(Protocol):
     @property
     def name(self) -> str | None: ...
     @property
+    def user(self) -> str | None: ...
+    @property
     def password(self) -> str | None: ...
     @property
     def tls(self) -> bool: ...
@@ -46,6 +48,9 @@ class Console(Protocol):
     def server_name(self) -> str | None: ...
     @property
     def desktop_name(self) -> str | None: ...
+    @property
+    def options(self) -> Hashable | None:
+        """What the kind's own `read` returned."""
 
 
 class Target(Protocol):

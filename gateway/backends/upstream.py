@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from gateway.backends.targets import Console, Progress, Step
+from gateway.backends.targets import Progress, Step
 from gateway.backends.wire import Ended, Heard, Wire
 from gateway.errors import UpstreamRefused, UpstreamTaken, UpstreamUnreachable
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event, StartTls
 
-Secure = Callable[[Wire, Console], Awaitable[None]]
+Secure = Callable[[], Awaitable[None]]
 
 
 class Upstream:
@@ -51,13 +51,24 @@ class Upstream:
         await self._wire.close()
 
 
-async def shake_hands(wire: Wire, console: Console, secure: Secure, progress: Progress) -> Upstream:
-    """Do the handshake on a fresh wire. `secure` upgrades it to TLS and judges the certificate.
+async def shake_hands(
+    wire: Wire,
+    progress: Progress,
+    *,
+    password: str | None = None,
+    desktop_name: str | None = None,
+    secure: Secure | None = None,
+) -> Upstream:
+    """Do the handshake on a fresh wire.
 
+    `secure`, where it is given, must upgrade the wire to TLS and judge the certificate (VeNCrypt)
+    before anything secret is sent. `desktop_name` is what the console must call itself.
     Raises: UpstreamError, RfbError; the wire is closed then.
     """
     try:
-        return await _shake_hands(wire, console, secure, progress)
+        upstream = await _shake_hands(wire, progress, password, secure)
+        _check_name(upstream.connection.name, desktop_name)
+        return upstream
     except UpstreamRefused as error:
         wire.abort()
         if "in use" in str(error):  # TigerVNC: "Server is already in use"
@@ -69,9 +80,9 @@ async def shake_hands(wire: Wire, console: Console, secure: Secure, progress: Pr
 
 
 async def _shake_hands(
-    wire: Wire, console: Console, secure: Secure, progress: Progress
+    wire: Wire, progress: Progress, password: str | None, secure: Secure | None
 ) -> Upstream:
-    connection = ClientConnection(password=console.password, want_tls=console.tls, near=wire.near)
+    connection = ClientConnection(password=password, want_tls=secure is not None, near=wire.near)
     events: list[Event] = []
     answered = False
     while not connection.ready:
@@ -84,11 +95,11 @@ async def _shake_hands(
         events = connection.receive_data(data)
         wire.write(connection.data_to_send())
         if any(isinstance(event, StartTls) for event in events):
-            await secure(wire, console)
+            assert secure is not None, "TLS begins only where it is wanted"
+            await secure()
             connection.tls_started()
             wire.write(connection.data_to_send())
     progress(Step.AUTHENTICATED)
-    _check_name(connection.name, console.desktop_name)
     return Upstream(connection, wire, events[1:])  # the first one is Ready
 
 

@@ -3,37 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import socket
-import struct
-import sys
-from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import SplitResult
 
+from gateway.backends.tables import NoOptions, no_user, read_table
 from gateway.backends.targets import Console, Progress, Target
+from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.tls import secure
 from gateway.backends.upstream import Upstream, shake_hands
 from gateway.backends.wire import Wire
-from gateway.errors import UpstreamRefused, UpstreamUnreachable
-from gateway.policy.console_addresses import may_dial
-from gateway.policy.verdict import Deny
+from gateway.policy.places import ConsolePlace, check_plain, host_and_port, socket_path
 
-Address = IPv4Address | IPv6Address
-Resolve = Callable[[str], Awaitable[list[Address]]]
+DEFAULT_PORT: Final = 5900
+_LAST_DISPLAY: Final = 99
 
-_PATIENCE_EACH: Final = 3.0  # seconds for one of several addresses of a name
-_NEAR_SECONDS: Final = 0.005  # a round trip within a data centre
-_TCP_INFO: Final = struct.Struct("=68xI")  # linux/tcp.h, struct tcp_info up to tcpi_rtt
 
-# A hypervisor that loses power sends no FIN: probe it, and give up on unanswered bytes.
-_TCP_OPTIONS: Final = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 8000),
-)
+class VncKind:
+    """`vnc://host:5901` and `vnc+unix:///path`."""
+
+    schemes = ("vnc", "vnc+unix")
+
+    def place(self, url: SplitResult) -> ConsolePlace:
+        """Raises: ValueError."""
+        check_plain(url)
+        if url.scheme == "vnc+unix":
+            return ConsolePlace(path=socket_path(url, url.scheme))
+        if url.path.strip("/"):
+            raise ValueError("must look like vnc://host:5901")
+        if url.port is not None and url.port <= _LAST_DISPLAY:
+            port = DEFAULT_PORT + url.port
+            raise ValueError(f"wants a port; display :{url.port} is port {port}")
+        host, port = host_and_port(url, DEFAULT_PORT, "vnc://host:5901")
+        return ConsolePlace(host=host, port=port)
+
+    def read(self, table: Mapping[str, Any], console: Console) -> None:
+        """Raises: ValueError where anything is given."""
+        read_table(NoOptions, table, console.scheme)
+        no_user(console)
+
+    def backend(self) -> VncBackend:
+        """Dials both."""
+        return VncBackend()
 
 
 class VncBackend:
@@ -41,83 +53,26 @@ class VncBackend:
 
     def __init__(self, resolve: Resolve | None = None) -> None:
         """`resolve` turns a host into its addresses; the system's way is the default."""
-        self._resolve = resolve or resolve_host
+        self._dialler = Dialler(resolve)
 
     async def dial(self, target: Target, progress: Progress) -> Upstream:
         """Raises: UpstreamError, RfbError, OSError."""
         console = target.console
-        if console.path is not None:
-            wire = await _open_unix(console.path)
-        else:
-            wire = await self._open_tcp(console)
-        return await shake_hands(wire, console, secure, progress)
+        wire = await self._open(console)
+        return await shake_hands(
+            wire,
+            progress,
+            password=console.password,
+            desktop_name=console.desktop_name,
+            secure=partial(secure, wire, console) if console.tls else None,
+        )
 
-    async def _open_tcp(self, console: Console) -> Wire:
-        assert console.host is not None and console.port is not None
-        # Resolved once, judged, and dialled as judged: a second look-up could answer otherwise.
-        addresses = await self._resolve(console.host)
-        _judge(console.host, addresses)
-        for address in addresses[:-1]:
-            try:
-                async with asyncio.timeout(_PATIENCE_EACH):
-                    return await _open(address, console.port)
-            except OSError:  # of which TimeoutError is one; the next address may answer
-                continue
-        return await _open(addresses[-1], console.port)
-
-
-async def resolve_host(host: str) -> list[Address]:
-    """Every address of a name, or the literal address itself. Raises: UpstreamUnreachable."""
-    try:
-        return [ip_address(host)]
-    except ValueError:
-        pass
-    try:
-        answers = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise UpstreamUnreachable("the console's host name cannot be resolved") from error
-    return list(dict.fromkeys(ip_address(answer[4][0]) for answer in answers))
-
-
-def _judge(host: str, addresses: list[Address]) -> None:
-    """One bad answer spoils the name: whoever gave it does not mean well."""
-    if not addresses:
-        raise UpstreamUnreachable("the console's host name has no address")
-    written_as_loopback = _is_loopback(host)
-    for address in addresses:
-        verdict = may_dial(address, written_as_loopback=written_as_loopback)
-        if isinstance(verdict, Deny):
-            raise UpstreamRefused(f"the console's address is not allowed: {verdict.reason}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-async def _open(address: Address, port: int) -> Wire:
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    transport, wire = await loop.create_connection(Wire, str(address), port)
-    took = loop.time() - begun  # a round trip, and whatever else this process had to do
-    sock = transport.get_extra_info("socket")
-    wire.near = min(took, _round_trip(sock)) <= _NEAR_SECONDS
-    for option in _TCP_OPTIONS:
-        sock.setsockopt(*option)
-    return wire
-
-
-def _round_trip(sock: socket.socket) -> float:
-    """Seconds, as the kernel saw the connection made; inf where it does not say."""
-    if not sys.platform.startswith("linux"):
-        return math.inf
-    known = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-    (microseconds,) = _TCP_INFO.unpack(known)
-    return float(microseconds) / 1e6
+    async def _open(self, console: Console) -> Wire:
+        if console.host is None:
+            assert console.path is not None
+            return await _open_unix(console.path)
+        assert console.port is not None
+        return await self._dialler.open(console.host, console.port)
 
 
 async def _open_unix(path: str) -> Wire:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gateway.backends import load_kinds
 from gateway.errors import GatewayError
 from gateway.inventory import Inventory
 from gateway.serving import load_tls
@@ -58,6 +59,6 @@ def _inventory(settings: Settings) -> Iterator[str]:
     if settings.inventory_file is None:
         return
     try:
-        Inventory.load(settings.inventory_file)
+        Inventory.load(settings.inventory_file, load_kinds())
     except GatewayError as error:
         yield str(error)

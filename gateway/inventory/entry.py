@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from gateway.inventory.console_url import check_host, parse_console
+from gateway.inventory.console_url import parse_console
 from gateway.inventory.guest_url import parse_guest_agent, parse_power
+from gateway.inventory.kinds import Kinds
 from gateway.inventory.machine import ConsoleAddress, Machine
+from gateway.inventory.secret_values import (
+    Surroundings,
+    from_environment,
+    from_file,
+    with_secrets,
+)
 from gateway.policy.facts import Vm
+from gateway.policy.places import check_host
 
 _GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _COMPUTE = r"/providers/Microsoft\.Compute"
@@ -27,17 +35,8 @@ _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]+$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What an entry may draw on: where its file lies, who can read it, the environment."""
-
-    folder: Path
-    private: bool  # nobody but the owner can read the inventory file
-    environment: Mapping[str, str]
-
-
 class Entry(BaseModel):
-    """The keys of a `[[machine]]` table. The reference in `docs/` is made from this class."""
+    """The keys of a `[[machine]]` table, but for the one of the console's own kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,20 +48,25 @@ class Entry(BaseModel):
     os: Literal["linux", "windows"] = Field("linux", description="linux or windows.")
     node: _Text = Field(description="The node (ERCS) that serves this console.")
     console: _Text = Field(
-        description="vnc://HOST:PORT, vnc+unix:///PATH/TO/SOCKET or demo:NAME. Only addresses "
-        "given here are ever dialled."
+        description="vnc://HOST:PORT, vnc+unix:///PATH/TO/SOCKET, demo:NAME or an address of "
+        "another kind. Only addresses given here are ever dialled."
+    )
+    user: _Text | None = Field(
+        None, description="The account at the hypervisor, where the console's kind knows accounts."
     )
     password_file: Path | None = Field(
-        None, description="A file whose first line is the VNC password; relative to the inventory."
+        None, description="A file whose first line is the password; relative to the inventory."
     )
     password_env: _Text | None = Field(
-        None, description="The environment variable that holds the VNC password."
+        None, description="The environment variable that holds the password."
     )
     password: _Text | None = Field(
-        None, description="The VNC password itself; only in an inventory of mode 0600."
+        None, description="The password itself; only in an inventory of mode 0600."
     )
     tls: bool | None = Field(
-        None, description="Require VeNCrypt with X.509. Default: with ca_file or pin."
+        None,
+        description="Require TLS with X.509 (for vnc: VeNCrypt). Default: with ca_file or pin, and "
+        "wherever the console's kind is never without.",
     )
     ca_file: Path | None = Field(
         None, description="The authorities that may sign the console's certificate (PEM)."
@@ -92,15 +96,19 @@ class Entry(BaseModel):
     )
 
 
-def read_entry(table: Mapping[str, Any], around: Surroundings) -> Machine:
+def read_entry(table: Mapping[str, Any], kinds: Kinds, around: Surroundings) -> Machine:
     """The machine that a table describes. Raises: ValueError, `key: what is wrong with it`."""
+    tables = {key: value for key, value in table.items() if key in kinds and type(value) is dict}
+    keys = {key: value for key, value in table.items() if key not in tables}
     try:
-        entry = Entry.model_validate(table)
+        entry = Entry.model_validate(keys)
     except ValidationError as error:
         raise ValueError(_explain(error)) from None
     guest_agent = _address("guest_agent", entry.guest_agent, parse_guest_agent)
     power = _address("power", entry.power, parse_power)
-    return Machine(_vm(entry), _console(entry, around), guest_agent, power)
+    console = _console(entry, kinds, around)
+    options = _options(console, tables, kinds, around)
+    return Machine(_vm(entry), replace(console, options=options), guest_agent, power)
 
 
 def _vm(entry: Entry) -> Vm:
@@ -121,20 +129,37 @@ def _address(key: str, text: str | None, parse: Callable[[str], str]) -> str | N
         raise ValueError(f"{key}: {error}") from None
 
 
-def _console(entry: Entry, around: Surroundings) -> ConsoleAddress:
+def _console(entry: Entry, kinds: Kinds, around: Surroundings) -> ConsoleAddress:
     try:
-        address = parse_console(entry.console)
+        address = parse_console(entry.console, kinds)
     except ValueError as error:
         raise ValueError(f"console: {error}") from None
-    address = replace(address, password=_password(entry, around), desktop_name=entry.desktop_name)
+    password = _password(entry, around)
+    address = replace(address, user=entry.user, password=password, desktop_name=entry.desktop_name)
     return _with_tls(address, entry, around)
+
+
+def _options(
+    console: ConsoleAddress, tables: Mapping[str, Any], kinds: Kinds, around: Surroundings
+) -> Hashable | None:
+    """What the console's kind makes of the table that bears its name."""
+    scheme = console.scheme
+    for other in tables.keys() - {scheme}:
+        raise ValueError(f"{other}: the console is no {other} one")
+    given = {
+        key: with_secrets(value, around, f"{scheme}.{key}")
+        for key, value in tables.get(scheme, {}).items()
+    }
+    return kinds[scheme].read(given, console)
 
 
 def _with_tls(address: ConsoleAddress, entry: Entry, around: Surroundings) -> ConsoleAddress:
     named = entry.ca_file is not None or entry.pin is not None
     if entry.tls is False and named:
         raise ValueError("tls: false, though ca_file or pin ask for it")
-    if not entry.tls and not named:
+    if entry.tls is False and address.tls:
+        raise ValueError(f"tls: false, though {address.scheme} is never without")
+    if not (entry.tls or named or address.tls):
         if entry.server_name:
             raise ValueError("server_name: means nothing without ca_file, pin or tls = true")
         return address
@@ -173,26 +198,12 @@ def _password(entry: Entry, around: Surroundings) -> str | None:
     if 1 < len(given):
         raise ValueError(f"{given[1]}: given beside {given[0]}; keep one")
     if entry.password_file is not None:
-        return _from_file(around.folder / entry.password_file)
+        return from_file(around.folder / entry.password_file, "password_file")
     if entry.password_env is not None:
-        password = around.environment.get(entry.password_env)
-        if not password:
-            raise ValueError(f"password_env: {entry.password_env} is not set")
-        return password
+        return from_environment(entry.password_env, around, "password_env")
     if not around.private:
         raise ValueError("password: others can read the inventory; chmod 600 it or use a file")
     return entry.password
-
-
-def _from_file(path: Path) -> str:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise ValueError(f"password_file: cannot read {path}: {why}") from None
-    if not lines or not lines[0]:
-        raise ValueError(f"password_file: {path} is empty")
-    return lines[0]
 
 
 def _explain(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from gateway.inventory.console_url import check_plain, demo_name, socket_path
+from gateway.policy.places import check_plain, demo_name, socket_path
 
 
 def parse_guest_agent(text: str) -> str:
@@ -26,11 +26,11 @@ def parse_power(text: str) -> str:
 def _parse(text: str, sockets: str) -> str:
     # Sockets only: neither protocol proves who speaks, so a path that only the gateway may open
     # is what does.
-    scheme, _, rest = text.partition(":")
-    parts = urlsplit(text)
-    check_plain(parts)
+    scheme = text.partition(":")[0]
+    url = urlsplit(text)
+    check_plain(url)
     if scheme == sockets:
-        return f"{sockets}://{socket_path(parts, sockets)}"
+        return f"{sockets}://{socket_path(url, sockets)}"
     if scheme == "demo":
-        return f"demo:{demo_name(rest)}"
+        return f"demo:{demo_name(url)}"
     raise ValueError(f"{scheme!r} is none of {sockets}:///path, demo:name")

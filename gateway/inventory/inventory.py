@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.errors import SettingsError
-from gateway.inventory.entry import Surroundings, read_entry
+from gateway.inventory.entry import read_entry
+from gateway.inventory.kinds import Kinds
 from gateway.inventory.machine import Machine
+from gateway.inventory.secret_values import Surroundings
 
 _HEADING: Final = re.compile(r"^[ \t]*\[\[[ \t]*machine[ \t]*\]\]", re.MULTILINE)
 
@@ -29,8 +31,11 @@ class Inventory:
         self.replace(machines)
 
     @classmethod
-    def load(cls, path: Path) -> Inventory:
-        """Read the TOML file. Raises: SettingsError, naming the line, the entry and the key."""
+    def load(cls, path: Path, kinds: Kinds) -> Inventory:
+        """Read the TOML file. Raises: SettingsError, naming the line, the entry and the key.
+
+        `kinds`: who understands which console, by the scheme of its address.
+        """
         try:
             text = path.read_text(encoding="utf-8")
             private = path.stat().st_mode & 0o077 == 0
@@ -39,12 +44,12 @@ class Inventory:
         except UnicodeDecodeError as error:
             raise SettingsError(f"{path} is not UTF-8: {error.reason}") from None
         around = Surroundings(path.absolute().parent, private, os.environ)
-        return cls(read_machines(text, str(path), around))
+        return cls(read_machines(text, str(path), kinds, around))
 
     @classmethod
-    def parse(cls, text: str, *, source: str = "the inventory") -> Inventory:
+    def parse(cls, text: str, kinds: Kinds, *, source: str = "the inventory") -> Inventory:
         """Read TOML that lies in memory. Raises: SettingsError, as `load` does."""
-        return cls(read_machines(text, source, Surroundings(Path.cwd(), True, os.environ)))
+        return cls(read_machines(text, source, kinds, Surroundings(Path.cwd(), True, os.environ)))
 
     def get(self, resource_id: str) -> Machine | None:
         """The machine with that resource id, in whatever case it is written."""
@@ -71,7 +76,7 @@ class Inventory:
         self._by_key = by_key
 
 
-def read_machines(text: str, source: str, around: Surroundings) -> list[Machine]:
+def read_machines(text: str, source: str, kinds: Kinds, around: Surroundings) -> list[Machine]:
     """The machines of an inventory's text. Raises: SettingsError."""
     try:
         document = tomllib.loads(text)
@@ -86,13 +91,14 @@ def read_machines(text: str, source: str, around: Surroundings) -> list[Machine]
     machines = []
     for index, table in enumerate(tables):
         line = lines[index] if len(lines) == len(tables) else None
-        machines.append(_machine(table, around, f"{source}: {_place(index, line, table)}"))
+        place = f"{source}: {_place(index, line, table)}"
+        machines.append(_machine(table, kinds, around, place))
     return machines
 
 
-def _machine(table: Mapping[str, Any], around: Surroundings, place: str) -> Machine:
+def _machine(table: Mapping[str, Any], kinds: Kinds, around: Surroundings, place: str) -> Machine:
     try:
-        return read_entry(table, around)
+        return read_entry(table, kinds, around)
     except ValueError as error:
         raise SettingsError(f"{place}: {error}") from None
 

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from gateway.policy.facts import Vm
-
-Scheme = Literal["vnc", "vnc+unix", "demo"]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleAddress:
-    """Where a console is and how to recognise it. `str()` of it holds no secret."""
+    """Where a console is and how to recognise it.
 
-    scheme: Scheme
-    host: str | None = None  # vnc
-    port: int | None = None  # vnc
-    path: str | None = None  # vnc+unix
+    INVARIANT: `str()` of it holds no secret, and is the same for two that are one console.
+    """
+
+    scheme: str
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None  # a socket's, or what stands behind host and port
     name: str | None = None  # demo: the machine's name there
+    user: str | None = None  # whose `password` it is, where the kind knows users
     password: str | None = field(default=None, repr=False)
-    tls: bool = False  # VeNCrypt with an X.509 certificate, and nothing less
+    tls: bool = False  # TLS with an X.509 certificate (vnc: VeNCrypt), and nothing less
     ca_file: Path | None = None  # None, with `tls` and no `pin`: the system's authorities
     pin: str | None = None  # SHA-256 of the certificate in DER, 64 lower-case hex digits
     server_name: str | None = None  # what the certificate must be for; None: `host`
     desktop_name: str | None = None  # what the console must call itself; None: anything
+    options: Hashable | None = None  # what the kind made of its own table
 
     def __str__(self) -> str:
-        if self.scheme == "vnc":
-            host = f"[{self.host}]" if ":" in (self.host or "") else self.host
-            return f"vnc://{host}:{self.port}"
-        return f"vnc+unix://{self.path}" if self.scheme == "vnc+unix" else f"demo:{self.name}"
+        if self.name is not None:
+            return f"{self.scheme}:{self.name}"
+        host = f"[{self.host}]" if ":" in (self.host or "") else self.host or ""
+        port = f":{self.port}" if self.port else ""
+        return f"{self.scheme}://{host}{port}{self.path or ''}"
 
 
 @dataclass(frozen=True, slots=True)

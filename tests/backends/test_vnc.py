@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gateway.backends import Backends, Step, Target, Upstream
+from gateway.backends.tcp import resolve_host
 from gateway.backends.tls import context_for
-from gateway.backends.vnc import VncBackend, resolve_host
+from gateway.backends.vnc import VncBackend
 from gateway.errors import (
     RfbError,
     UpstreamError,

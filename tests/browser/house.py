@@ -16,6 +16,7 @@ from gateway.actions.services import Services
 from gateway.actions.share_console import share_console
 from gateway.actions.sign_in import sign_in
 from gateway.actions.sweep import end_sessions_of_missing_vms
+from gateway.backends import load_kinds
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.demo import CONTOSO
 from gateway.edge import SIGN_IN_COOKIE
@@ -141,7 +142,7 @@ async def open_house(
     hypervisor, clock = DemoHypervisor(pace=0), ShiftedClock()
     await hypervisor.start()
     try:
-        machines = Inventory.parse(hypervisor.inventory(NODE, CONTOSO)).machines()
+        machines = Inventory.parse(hypervisor.inventory(NODE, CONTOSO), load_kinds()).machines()
         inside = guest or StagedGuest()
         async with standing_gateway(
             folder,

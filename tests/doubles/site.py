@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pyotp
 
+from gateway.backends import load_kinds
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.backends.demo.text_machine import TextMachine
 from gateway.demo import CONTOSO
@@ -100,7 +101,7 @@ class Site:
         try:
             async with standing_gateway(
                 self._folder,
-                Inventory.parse(self.inventory()).machines(),
+                Inventory.parse(self.inventory(), load_kinds()).machines(),
                 backends={"demo": DemoBackend(hypervisor)},
                 guests={"demo": self.guests()},
                 clock=self.clock,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.backends import load_kinds
 from gateway.backends.demo import DemoHypervisor
 from gateway.errors import GuestLost, GuestTimedOut, GuestUnreachable
 from gateway.guests import AgentFacts, Guests, Power
@@ -33,7 +34,7 @@ def guests(hypervisor: DemoHypervisor) -> Guests:
 
 
 def machine(hypervisor: DemoHypervisor, name: str) -> Machine:
-    machines = Inventory.parse(hypervisor.inventory("node", SUBSCRIPTION)).machines()
+    machines = Inventory.parse(hypervisor.inventory("node", SUBSCRIPTION), load_kinds()).machines()
     return next(m for m in machines if m.vm.name == name)
 
 

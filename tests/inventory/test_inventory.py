@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.backends import load_kinds
 from gateway.errors import SettingsError
 from gateway.inventory import ConsoleAddress, Inventory
 
 SUBSCRIPTION = "0F6B0E4C-8B0E-4D7E-9A53-9B8E1C6D2A11"
 OTHER = "11111111-2222-3333-4444-555555555555"
 PIN = "ab" * 32
+KINDS = load_kinds()
 
 
 def resource_id(name: str, subscription: str = SUBSCRIPTION) -> str:
@@ -28,7 +30,7 @@ def machine(name: str = "web01", console: str = "vnc://10.0.0.5:5901", **keys: s
 
 
 def console_of(text: str) -> ConsoleAddress:
-    return Inventory.parse(text).machines()[0].console
+    return Inventory.parse(text, KINDS).machines()[0].console
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_a_machine_is_read_whole(folder: Path) -> None:
             power='"qmp+unix:///run/web01.qmp"',
         )
     )
-    (found,) = Inventory.load(path).machines()
+    (found,) = Inventory.load(path, KINDS).machines()
     assert found.vm.subscription_id == SUBSCRIPTION.lower()
     assert (found.vm.name, found.vm.os, found.vm.node) == ("web01", "windows", "AzS-ERCS01")
     assert found.guest_agent == "qga+unix:///run/web01.qga"
@@ -73,7 +75,7 @@ def test_a_machine_is_read_whole(folder: Path) -> None:
 
 def test_machines_are_found_in_any_case() -> None:
     other = machine("db01", "demo:db01").replace(SUBSCRIPTION, OTHER)
-    inventory = Inventory.parse(machine() + other)
+    inventory = Inventory.parse(machine() + other, KINDS)
     web01, db01 = inventory.machines()
     assert inventory.get(resource_id("WEB01").upper()) is web01
     assert inventory.get(resource_id("web02")) is None
@@ -124,18 +126,20 @@ def test_consoles_are_understood(text: str, written: str) -> None:
 )
 def test_consoles_that_cannot_be_are_refused(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=r"machine 1 \(line 1, web01\): console: .*") as caught:
-        Inventory.parse(machine(console=text))
+        Inventory.parse(machine(console=text), KINDS)
     assert why in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["demo:web01", "demo://web01"])
 def test_the_demos_agent_and_power_are_spelled_one_way(text: str) -> None:
-    (found,) = Inventory.parse(machine(guest_agent=f'"{text}"', power=f'"{text}"')).machines()
+    (found,) = Inventory.parse(
+        machine(guest_agent=f'"{text}"', power=f'"{text}"'), KINDS
+    ).machines()
     assert (found.guest_agent, found.power) == ("demo:web01", "demo:web01")
 
 
 def test_a_machine_may_have_neither_agent_nor_power() -> None:
-    (found,) = Inventory.parse(machine()).machines()
+    (found,) = Inventory.parse(machine(), KINDS).machines()
     assert (found.guest_agent, found.power) == (None, None)
 
 
@@ -157,7 +161,7 @@ def test_a_machine_may_have_neither_agent_nor_power() -> None:
 )
 def test_agents_and_powers_that_cannot_be_are_refused(key: str, text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=rf"machine 1 \(line 1, web01\): {key}: .*{why}"):
-        Inventory.parse(machine(**{key: f'"{text}"'}))
+        Inventory.parse(machine(**{key: f'"{text}"'}), KINDS)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_agents_and_powers_that_cannot_be_are_refused(key: str, text: str, why: 
 def test_no_two_machines_share_an_agent_or_a_power(key: str, text: str, how: str) -> None:
     keys = {key: f'"{text}"'}
     with pytest.raises(SettingsError, match=rf"web02 {how} .*web01: .*:///run/a"):
-        Inventory.parse(machine(**keys) + machine("web02", "demo:web02", **keys))
+        Inventory.parse(machine(**keys) + machine("web02", "demo:web02", **keys), KINDS)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_no_two_machines_share_an_agent_or_a_power(key: str, text: str, how: str
 )
 def test_mistakes_are_named(text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
-        Inventory.parse(text)
+        Inventory.parse(text, KINDS)
 
 
 def test_a_password_comes_from_a_file_or_the_environment(
@@ -220,21 +224,21 @@ def test_a_password_in_the_inventory_needs_mode_0600(folder: Path) -> None:
     path.write_text(machine(password='"hush"'))
     path.chmod(0o640)
     with pytest.raises(SettingsError, match="chmod 600"):
-        Inventory.load(path)
+        Inventory.load(path, KINDS)
     path.chmod(0o600)
-    assert Inventory.load(path).machines()[0].console.password == "hush"
+    assert Inventory.load(path, KINDS).machines()[0].console.password == "hush"
 
 
 def test_secrets_show_in_no_text(folder: Path) -> None:
-    found = Inventory.parse(machine(password='"hush"')).machines()[0]
+    found = Inventory.parse(machine(password='"hush"'), KINDS).machines()[0]
     assert "hush" not in f"{found} {found!r} {found.console}"
     with pytest.raises(SettingsError) as caught:
-        Inventory.parse(machine(password='"hush\\u0000"'))
+        Inventory.parse(machine(password='"hush\\u0000"'), KINDS)
     assert "hush" not in str(caught.value)
 
 
 def test_a_refused_replacement_changes_nothing() -> None:
-    inventory = Inventory.parse(machine())
+    inventory = Inventory.parse(machine(), KINDS)
     (web01,) = inventory.machines()
     with pytest.raises(SettingsError):
         inventory.replace([web01, web01])
@@ -245,7 +249,7 @@ def test_a_refused_replacement_changes_nothing() -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot read .*none\.toml: No such file"):
-        Inventory.load(tmp_path / "none.toml")
+        Inventory.load(tmp_path / "none.toml", KINDS)
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9")
     with pytest.raises(SettingsError, match="is not UTF-8"):
-        Inventory.load(tmp_path / "latin.toml")
+        Inventory.load(tmp_path / "latin.toml", KINDS)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.backends import load_kinds
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.demo import CONTOSO
 from gateway.guests.demo import demo_kind
@@ -109,7 +110,7 @@ async def test_an_evening_of_recoveries_leaves_no_secret_behind(
     await hypervisor.start()
     async with standing_gateway(
         tmp_path,
-        Inventory.parse(hypervisor.inventory(NODE, CONTOSO)).machines(),
+        Inventory.parse(hypervisor.inventory(NODE, CONTOSO), load_kinds()).machines(),
         backends={"demo": DemoBackend(hypervisor)},
         guests={"demo": demo_kind(hypervisor)},
         guest_agent_wait_seconds=3600,

@@ -17,7 +17,7 @@ from gateway.backends.demo.text_machine import TextMachine
 from gateway.backends.demo.windows import WindowsMachine
 from gateway.backends.demo.windows_accounts import WindowsAccounts
 from gateway.backends.demo.windows_guest import WindowsGuest
-from gateway.backends.targets import Console, Progress, Target
+from gateway.backends.targets import Progress, Target
 from gateway.backends.upstream import Upstream, shake_hands
 from gateway.backends.wire import Wire
 from gateway.errors import MachineOff, UpstreamRefused, UpstreamUnreachable
@@ -148,12 +148,13 @@ class DemoBackend:
 
     async def dial(self, target: Target, progress: Progress) -> Upstream:
         """Raises: MachineOff, UpstreamUnreachable, RfbError."""
-        wire = await self._hypervisor.connect(target.console.name or "")
-        return await shake_hands(wire, target.console, _no_tls, progress)
-
-
-async def _no_tls(_wire: Wire, _console: Console) -> None:
-    raise UpstreamRefused("the demo speaks no TLS")
+        console = target.console
+        if console.tls:
+            raise UpstreamRefused("the demo speaks no TLS")
+        wire = await self._hypervisor.connect(console.name or "")
+        return await shake_hands(
+            wire, progress, password=console.password, desktop_name=console.desktop_name
+        )
 
 
 def _password() -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from gateway.backends import Backends
+from gateway.backends import Backends, load_kinds
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.backends.demo.desktop import DesktopMachine
 from gateway.backends.demo.text_machine import TextMachine
@@ -53,7 +53,7 @@ async def in_step(screen: Watching, hypervisor: DemoHypervisor, name: str = "web
 
 
 async def test_its_inventory_is_an_inventory(hypervisor: DemoHypervisor) -> None:
-    inventory = Inventory.parse(hypervisor.inventory("AzS-ERCS01", SUBSCRIPTION))
+    inventory = Inventory.parse(hypervisor.inventory("AzS-ERCS01", SUBSCRIPTION), load_kinds())
     machines = inventory.machines()
     assert {machine.vm.subscription_id for machine in machines} == {SUBSCRIPTION.lower()}
     assert [machine.vm.name for machine in machines] == ["web01", "desk01", "off01", "win01"]
