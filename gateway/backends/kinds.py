@@ -14,8 +14,12 @@ from urllib.parse import SplitResult
 
 from gateway.backends.demo_kind import DemoKind
 from gateway.backends.dialling import Backend
+from gateway.backends.kubevirt import KubevirtKind
+from gateway.backends.openstack import OpenstackKind
+from gateway.backends.proxmox import ProxmoxKind
 from gateway.backends.targets import Console
 from gateway.backends.vnc import VncKind
+from gateway.backends.wss import WssKind
 from gateway.errors import SettingsError
 from gateway.policy.places import ConsolePlace
 
@@ -50,7 +54,14 @@ class Kind(Protocol):
         """What dials these consoles; asked for once per gateway."""
 
 
-BUILT_IN: Final[tuple[Callable[[], Kind], ...]] = (VncKind, DemoKind)
+BUILT_IN: Final[tuple[Callable[[], Kind], ...]] = (
+    VncKind,
+    WssKind,
+    ProxmoxKind,
+    KubevirtKind,
+    OpenstackKind,
+    DemoKind,
+)
 
 
 def load_kinds() -> dict[str, Kind]:

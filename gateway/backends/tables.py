@@ -58,3 +58,11 @@ def written_secret(value: object) -> object:
     if isinstance(value, SecretStr):
         return value
     raise ValueError('is a secret: write { file = "…" } or { env = "…" }')
+
+
+def plain_secret(console: Console, what: str) -> None:
+    """Raises: ValueError unless the entry has a password that can stand in an HTTP header."""
+    if console.password is None:
+        raise ValueError(f"password_file: missing; it must hold {what}")
+    if not console.password.isascii() or not console.password.isprintable():
+        raise ValueError(f"password_file: {what} may hold printable ASCII only")

@@ -66,10 +66,17 @@ class Dialler:
         _judge(addresses, loopback=is_loopback(host) if loopback is None else loopback)
         return addresses
 
-    async def open(self, host: str, port: int, *, loopback: bool | None = None) -> Wire:
-        """A connection. Raises: UpstreamRefused, UpstreamUnreachable, OSError."""
+    async def open(self, host: str, port: int) -> Wire:
+        """A connection to a host of the inventory.
+
+        Raises: UpstreamRefused, UpstreamUnreachable, OSError.
+        """
         # Resolved once, judged, and dialled as judged: a second look-up could answer otherwise.
-        addresses = await self.addresses(host, loopback=loopback)
+        return await self.connect(await self.addresses(host), port)
+
+    @staticmethod
+    async def connect(addresses: list[Address], port: int) -> Wire:
+        """A connection to one of the addresses that `addresses` let pass. Raises: OSError."""
         for address in addresses[:-1]:
             try:
                 async with asyncio.timeout(_PATIENCE_EACH):

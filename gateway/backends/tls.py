@@ -19,18 +19,34 @@ async def secure(wire: Wire, console: Console) -> None:
     other end goes away.
     """
     context = await asyncio.to_thread(context_for, console)
+    await upgrade(wire, context, console.server_name or console.host, console.pin)
+
+
+async def upgrade(
+    wire: Wire, context: ssl.SSLContext, server_name: str | None, pin: str | None
+) -> None:
+    """The same with a context that was made before. Raises: as `secure`."""
     try:
-        tls = await wire.start_tls(context, console.server_name or console.host)
+        tls = await wire.start_tls(context, server_name)
     except ssl.SSLCertVerificationError as error:
-        raise UpstreamRefused(
-            f"the console's certificate is not trusted: {error.verify_message}"
-        ) from error
+        raise not_trusted(error) from error
     except ssl.SSLError as error:
         raise UpstreamRefused(f"TLS with the console failed: {error.reason}") from error
     except OSError as error:
         raise UpstreamUnreachable("the console went away as TLS began") from error
-    if console.pin is not None:
-        _check_pin(tls, console.pin)
+    if pin is not None:
+        _check_pin(tls, pin)
+
+
+def not_trusted(error: Exception) -> UpstreamRefused:
+    """What is said of a certificate that failed verification."""
+    why = getattr(error, "verify_message", None) or "it does not verify"
+    return UpstreamRefused(f"the console's certificate is not trusted: {why}")
+
+
+def not_pinned() -> UpstreamRefused:
+    """What is said of a certificate that is another than the pinned one."""
+    return UpstreamRefused("the console's certificate is not the pinned one")
 
 
 def context_for(console: Console) -> ssl.SSLContext:
@@ -63,4 +79,4 @@ def _verifying(console: Console) -> ssl.SSLContext:
 def _check_pin(tls: ssl.SSLObject, pin: str) -> None:
     certificate = tls.getpeercert(binary_form=True) or b""
     if not hmac.compare_digest(hashlib.sha256(certificate).hexdigest(), pin):
-        raise UpstreamRefused("the console's certificate is not the pinned one")
+        raise not_pinned()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from gateway.backends.targets import Progress, Step
-from gateway.backends.wire import Ended, Heard, Wire
+from gateway.backends.wire import Ended, Heard, Stream
 from gateway.errors import UpstreamRefused, UpstreamTaken, UpstreamUnreachable
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event, StartTls
@@ -20,7 +20,7 @@ class Upstream:
     `connection.data_to_send` returns. While `connection.pending` it pauses and feeds b"".
     """
 
-    def __init__(self, connection: ClientConnection, wire: Wire, early: list[Event]) -> None:
+    def __init__(self, connection: ClientConnection, wire: Stream, early: list[Event]) -> None:
         self.connection = connection
         self.early = early  # what came right behind the handshake; it may hold a first frame
         self._wire = wire
@@ -52,7 +52,7 @@ class Upstream:
 
 
 async def shake_hands(
-    wire: Wire,
+    wire: Stream,
     progress: Progress,
     *,
     password: str | None = None,
@@ -80,7 +80,7 @@ async def shake_hands(
 
 
 async def _shake_hands(
-    wire: Wire, progress: Progress, password: str | None, secure: Secure | None
+    wire: Stream, progress: Progress, password: str | None, secure: Secure | None
 ) -> Upstream:
     connection = ClientConnection(password=password, want_tls=secure is not None, near=wire.near)
     events: list[Event] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from gateway.errors import RfbError, UpstreamError
 
@@ -22,6 +22,40 @@ Heard = Callable[[bytes], None]
 Ended = Callable[[Exception | None], None]
 
 
+class Stream(Protocol):
+    """What an upstream is read from and written to: a `Wire`, or what wraps one."""
+
+    near: bool
+
+    @property
+    def full_since(self) -> float | None:
+        """Since when, by the loop's clock, what was written waits to be taken; None if not."""
+
+    async def read(self) -> bytes:
+        """All bytes that have come, or the next to come; b"" when the other end closed.
+
+        Raises: UpstreamError, RfbError.
+        """
+
+    def listen(self, heard: Heard, ended: Ended) -> None:
+        """Hand over what has come, and whatever comes, at once; nobody reads any more."""
+
+    def pause(self) -> None:
+        """Hand over nothing, and hold the other end back."""
+
+    def resume(self) -> None:
+        """Hand over what came meanwhile, and go on."""
+
+    def write(self, data: bytes) -> None:
+        """Send without waiting."""
+
+    async def close(self) -> None:
+        """Close, politely for 200 ms and then at once; never raises, never hangs."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
 class Wire(asyncio.Protocol):
     """The transport's other half. Streams of asyncio would copy each byte twice more."""
 
@@ -31,7 +65,7 @@ class Wire(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._unread = 0
         self._readable = asyncio.Event()  # bytes are waiting, or none will come
-        self.full_since: float | None = None  # since when what was written waits to be taken
+        self._full_since: float | None = None
         self._heard: Heard | None = None
         self._tell_end: Ended | None = None
         self._paused = False  # by the listener
@@ -43,6 +77,11 @@ class Wire(asyncio.Protocol):
     def unread(self) -> int:
         """How many bytes have come and were not read."""
         return self._unread
+
+    @property
+    def full_since(self) -> float | None:
+        """Since when, by the loop's clock, what was written waits to be taken; None if not."""
+        return self._full_since
 
     async def read(self) -> bytes:
         """All bytes that have come, or the next to come; b"" when the other end closed.
@@ -181,15 +220,15 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._error = self._error or error
-        self.full_since = None
+        self._full_since = None
         self._gone.set()
         self._end()
 
     def pause_writing(self) -> None:
-        self.full_since = asyncio.get_running_loop().time()
+        self._full_since = asyncio.get_running_loop().time()
 
     def resume_writing(self) -> None:
-        self.full_since = None
+        self._full_since = None
 
     def _end(self) -> None:
         self._ended = True

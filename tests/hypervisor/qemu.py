@@ -62,6 +62,8 @@ class Qemu:
         self.control_path = folder / "power.sock"  # a second QMP: the first is the tests' own
         self.authority = Authority(folder / "x509")
         self.port = self.password_port = self.tls_port = self.tls_password_port = 0
+        # The first, the second and the third of them inside a WebSocket, the third over TLS.
+        self.websocket_port = self.password_websocket_port = self.tls_websocket_port = 0
         self.start()
 
     @property
@@ -107,8 +109,9 @@ class Qemu:
         return True
 
     def _choose_ports(self) -> None:
-        ports = [free_port() for _ in range(4)]
-        self.port, self.password_port, self.tls_port, self.tls_password_port = ports
+        ports = [free_port() for _ in range(7)]
+        self.port, self.password_port, self.tls_port, self.tls_password_port = ports[:4]
+        self.websocket_port, self.password_websocket_port, self.tls_websocket_port = ports[4:]
 
     def _command(self, control: Path) -> list[str]:
         command = [
@@ -127,10 +130,13 @@ class Qemu:
             *("-object", f"secret,id=pw,data={VNC_PASSWORD}"),
             *("-object", f"tls-creds-x509,id=tls,dir={self.folder / 'x509'},endpoint=server,"
               "verify-peer=off"),
-            *("-vnc", f"127.0.0.1:{self.port - FIRST_PORT},id=plain"),
+            *("-vnc", f"127.0.0.1:{self.port - FIRST_PORT},id=plain,"
+              f"websocket={self.websocket_port}"),
             *("-vnc", f"unix:{self.unix_path},id=unix"),
-            *("-vnc", f"127.0.0.1:{self.password_port - FIRST_PORT},id=pw,password-secret=pw"),
-            *("-vnc", f"127.0.0.1:{self.tls_port - FIRST_PORT},id=tls,tls-creds=tls"),
+            *("-vnc", f"127.0.0.1:{self.password_port - FIRST_PORT},id=pw,password-secret=pw,"
+              f"websocket={self.password_websocket_port}"),
+            *("-vnc", f"127.0.0.1:{self.tls_port - FIRST_PORT},id=tls,tls-creds=tls,"
+              f"websocket={self.tls_websocket_port}"),
             *("-vnc", f"127.0.0.1:{self.tls_password_port - FIRST_PORT},id=tlspw,tls-creds=tls,"
               "password-secret=pw"),
         ]  # fmt: skip

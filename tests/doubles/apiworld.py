@@ -1,0 +1,150 @@
+"""A hypervisor's API with a screen behind it, and the inventory's entry that leads there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.backends import Backends, backends_of, load_kinds
+from gateway.errors import GatewayError, RfbError, UpstreamError
+from gateway.inventory import Inventory, Machine
+from tests.doubles import kubevirt, openstack, proxmox
+from tests.doubles.apidouble import ApiDouble, Screen
+from tests.doubles.authority import Authority
+from tests.doubles.kubevirt import KubevirtDouble
+from tests.doubles.openstack import OpenstackDouble
+from tests.doubles.proxmox import ProxmoxDouble
+from tests.doubles.rfbserver import FakeRfbServer
+from tests.doubles.watching import ignore
+
+KINDS = load_kinds()
+HEADER_SECRET = "header-secret-canary"
+
+
+class WssDouble(ApiDouble):
+    """A screen behind a header."""
+
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        if request.path_qs != "/vnc/web01?x=1" or request.headers.get("X-Key") != HEADER_SECRET:
+            return _refused()
+        return await self.show(request, protocols=("binary",))
+
+
+def _refused() -> web.StreamResponse:
+    return web.Response(status=403, text=HEADER_SECRET)
+
+
+@dataclass
+class World:
+    """A double with a screen behind it, and the inventory's entry for it."""
+
+    kind: str
+    api: Any
+    server: FakeRfbServer
+    authority: Authority
+    folder: Path
+
+    def machine(self, port: int | None = None, **changed: str) -> Machine:
+        """The entry's machine; `changed` keys stand instead of the usual ones."""
+        keys = {"ca_file": f'"{self.authority.ca_file}"', **self._keys(), **changed}
+        table = keys.pop("table", "")
+        console = keys.pop("console", self._console()).replace("PORT", str(port or self.api.port))
+        lines = [f"{key} = {value}" for key, value in keys.items() if value]
+        text = "\n".join((
+            "[[machine]]",
+            'resource_id = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups'
+            '/shop/providers/Microsoft.Compute/virtualMachines/web01"',
+            'node = "AzS-ERCS01"',
+            f'console = "{console}"',
+            *lines,
+            table,
+        ))  # fmt: skip
+        return Inventory.parse(text, KINDS).machines()[0]
+
+    def _console(self) -> str:
+        return {
+            "wss": "wss://127.0.0.1:PORT/vnc/web01?x=1",
+            "proxmox": f"proxmox://127.0.0.1:PORT/{proxmox.NODE}/{proxmox.VMID}",
+            "proxmox-user": f"proxmox://127.0.0.1:PORT/{proxmox.NODE}/{proxmox.VMID}",
+            "kubevirt": f"kubevirt://127.0.0.1:PORT/{kubevirt.NAMESPACE}/{kubevirt.NAME}",
+            "openstack": f"openstack://127.0.0.1:PORT/{openstack.SERVER}",
+            "openstack-credential": f"openstack://127.0.0.1:PORT/{openstack.SERVER}",
+        }[self.kind]
+
+    def _keys(self) -> dict[str, str]:
+        identity = '[machine.openstack]\nidentity_path = "/identity/v3"\nregion = "one"\n'
+        secret = self.folder / "secret"
+        keys = {"password_file": f'"{secret}"'}
+        match self.kind:
+            case "wss":
+                secret.write_text(HEADER_SECRET)
+                table = f'[machine.wss]\nsubprotocol = "binary"\nheaders.X-Key.file = "{secret}"'
+                return {"table": table}
+            case "proxmox":
+                secret.write_text(proxmox.TOKEN_SECRET)
+                return keys | {"user": f'"{proxmox.TOKEN}"'}
+            case "proxmox-user":
+                secret.write_text(proxmox.PASSWORD)
+                return keys | {"user": f'"{proxmox.USER}"'}
+            case "kubevirt":
+                secret.write_text(kubevirt.TOKEN)
+                return keys
+            case "openstack":
+                secret.write_text(openstack.PASSWORD)
+                table = f'{identity}project = "{openstack.PROJECT}"'
+                return keys | {"user": f'"{openstack.USER}"', "table": table}
+            case _:
+                secret.write_text(openstack.CREDENTIAL_SECRET)
+                table = f"{identity}application_credential = true"
+                return keys | {"user": f'"{openstack.CREDENTIAL}"', "table": table}
+
+    @property
+    def canaries(self) -> list[str]:
+        """Everything secret that was ever said here."""
+        fixed = [HEADER_SECRET, proxmox.TOKEN_SECRET, proxmox.PASSWORD, kubevirt.TOKEN,
+                 openstack.PASSWORD, openstack.CREDENTIAL_SECRET]  # fmt: skip
+        return fixed + getattr(self.api, "secrets", [])
+
+
+ALL = ("wss", "proxmox", "proxmox-user", "kubevirt", "openstack", "openstack-credential")
+
+
+@asynccontextmanager
+async def world_of(kind: str, folder: Path, *, address: str = "127.0.0.1") -> AsyncIterator[World]:
+    """The API listens at that loopback `address`."""
+    authority = Authority(folder)
+    async with FakeRfbServer(name=b"QEMU (web01)") as server:
+
+        def lock(password: str) -> None:
+            server.password = password
+
+        screen = Screen(port=server.port)
+        api: Any = {
+            "wss": lambda: WssDouble(authority, screen),
+            "proxmox": lambda: ProxmoxDouble(authority, screen, lock),
+            "proxmox-user": lambda: ProxmoxDouble(authority, screen, lock),
+            "kubevirt": lambda: KubevirtDouble(authority, screen),
+            "openstack": lambda: OpenstackDouble(authority, screen),
+            "openstack-credential": lambda: OpenstackDouble(authority, screen),
+        }[kind]()
+        api.address = address
+        async with api:
+            yield World(kind, api, server, authority, folder)
+
+
+def backends(deadline: float = 10.0) -> Backends:
+    """What dials every kind."""
+    return Backends(backends_of(KINDS), deadline=deadline)
+
+
+async def refusal(machine: Machine, deadline: float = 10.0) -> GatewayError:
+    """What a dial that fails says."""
+    with pytest.raises((UpstreamError, RfbError)) as caught:
+        await backends(deadline).dial(machine, ignore)
+    return caught.value

@@ -1,0 +1,81 @@
+"""QEMU's screen inside WebSockets: its own over TLS, and behind the doubles of the APIs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway.backends import Backends, backends_of, load_kinds
+from gateway.errors import UpstreamError
+from tests.doubles.apidouble import ApiDouble, Screen
+from tests.doubles.apiworld import World
+from tests.doubles.kubevirt import KubevirtDouble
+from tests.doubles.openstack import OpenstackDouble
+from tests.doubles.proxmox import ProxmoxDouble
+from tests.doubles.rfbserver import FakeRfbServer
+from tests.doubles.watching import Watching, ignore
+from tests.hypervisor.qemu import Qemu
+from tests.hypervisor.test_qemu import CONTROL, screen_equals, shows
+
+pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
+
+Firmware = Callable[..., Qemu]
+KINDS = load_kinds()
+
+
+class OwnSocket(World):
+    """QEMU's own WebSocket, which speaks TLS as its VNC server does."""
+
+    def _console(self) -> str:
+        return "wss://127.0.0.1:PORT/"
+
+
+@asynccontextmanager
+async def behind(kind: str, qemu: Qemu) -> AsyncIterator[World]:
+    """A world whose screen is QEMU's."""
+
+    def lock(password: str) -> None:
+        qemu.qmp.run("set_password", protocol="vnc", password=password, display="pw")
+
+    plain = Screen(websocket_port=qemu.websocket_port)
+    locked = Screen(websocket_port=qemu.password_websocket_port)
+    api: Any
+    match kind:
+        case "wss":
+            screen = Screen(port=qemu.tls_websocket_port)
+            yield OwnSocket("wss", screen, FakeRfbServer(), qemu.authority, qemu.folder)
+            return
+        case "proxmox":
+            api = ProxmoxDouble(qemu.authority, locked, lock)
+        case "kubevirt":
+            api = KubevirtDouble(qemu.authority, plain)
+        case _:
+            api = OpenstackDouble(qemu.authority, plain)
+    assert isinstance(api, ApiDouble)
+    async with api:
+        yield World(kind, api, FakeRfbServer(), qemu.authority, qemu.folder)
+
+
+@pytest.mark.parametrize("kind", ["wss", "proxmox", "kubevirt", "openstack"])
+async def test_the_picture_is_qemus_own_and_keys_reach(firmware: Firmware, kind: str) -> None:
+    qemu, dialler = firmware(), Backends(backends_of(KINDS))
+    async with behind(kind, qemu) as world:
+        machine = world.machine(desktop_name='"QEMU (guest)"')
+        async with Watching(await dialler.dial(machine, ignore)) as screen:
+            # Ctrl+B, offered for some seconds, leads to iPXE's own command line.
+            async with asyncio.timeout(30):
+                while "iPXE>" not in qemu.text():
+                    screen.chord(CONTROL, ord("b"))
+                    await screen.during(0.3)
+            for letter in "echo hello\n":
+                screen.type(letter)
+                await screen.during(0.05)
+            await shows(screen, qemu, "   hello", 20)
+            assert await screen_equals(screen, qemu)
+        qemu.kill()
+        with pytest.raises(UpstreamError):
+            await dialler.dial(machine, ignore)
