@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from gateway.backends import Backend, Backends, backends_of, load_kinds
 from gateway.errors import SettingsError, UpstreamRefused
 from gateway.inventory import ConsoleAddress, Inventory
 from gateway.settings import Settings
+from tests.backends.installing import Install, installer
 from tests.doubles.rfbserver import FakeRfbServer
 from tests.doubles.watching import Watching, ignore, machine_at
 
@@ -50,23 +50,9 @@ class Backend:
 """
 
 
-Install = Callable[..., None]
-
-
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Put a package there as pip does: a module, and metadata with an entry point."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def put(code: str, *, module: str, value: str = "") -> None:
-        (tmp_path / f"{module}.py").write_text(code)
-        metadata = tmp_path / f"{module}-1.0.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        point = value or f"{module}:Kind"
-        (metadata / "entry_points.txt").write_text(f"[gateway.backends]\n{module} = {point}\n")
-
-    return put
+    return installer(tmp_path, monkeypatch)
 
 
 def entry(console: str, *more: str) -> str:
@@ -146,10 +132,7 @@ def test_what_a_kind_refuses_is_told_as_the_rest_is(
         (GOOD.replace('("fjord",)', "('vnc',)"), "", "'bad'.*: vnc is dialled by another"),
     ],
 )
-def test_a_broken_package_is_named(
-    install: Install, monkeypatch: pytest.MonkeyPatch, code: str, value: str, why: str
-) -> None:
-    monkeypatch.delitem(__import__("sys").modules, "bad", raising=False)
+def test_a_broken_package_is_named(install: Install, code: str, value: str, why: str) -> None:
     install(code, module="bad", value=value)
     with pytest.raises(SettingsError, match=why):
         load_kinds()
