@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +19,17 @@ from tests.doubles.openstack import OpenstackDouble
 from tests.doubles.proxmox import ProxmoxDouble
 from tests.doubles.rfbserver import FakeRfbServer
 from tests.doubles.watching import Watching, ignore
+from tests.hypervisor.console_visit import consented_console
+from tests.hypervisor.echo import EchoGuest
 from tests.hypervisor.qemu import Qemu
 from tests.hypervisor.test_qemu import CONTROL, screen_equals, shows
+from tests.hypervisor.test_through_the_gateway import holds, until_booted
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
 
 Firmware = Callable[..., Qemu]
 KINDS = load_kinds()
+ALL = ("wss", "proxmox", "kubevirt", "openstack")
 
 
 class OwnSocket(World):
@@ -60,7 +65,7 @@ async def behind(kind: str, qemu: Qemu) -> AsyncIterator[World]:
         yield World(kind, api, FakeRfbServer(), qemu.authority, qemu.folder)
 
 
-@pytest.mark.parametrize("kind", ["wss", "proxmox", "kubevirt", "openstack"])
+@pytest.mark.parametrize("kind", ALL)
 async def test_the_picture_is_qemus_own_and_keys_reach(firmware: Firmware, kind: str) -> None:
     qemu, dialler = firmware(), Backends(backends_of(KINDS))
     async with behind(kind, qemu) as world:
@@ -79,3 +84,27 @@ async def test_the_picture_is_qemus_own_and_keys_reach(firmware: Firmware, kind:
         qemu.kill()
         with pytest.raises(UpstreamError):
             await dialler.dial(machine, ignore)
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_a_session_comes_back_with_its_vm(kind: str, echo: EchoGuest, tmp_path: Path) -> None:
+    async with (
+        behind(kind, echo) as world,
+        consented_console(tmp_path, world.machine().console) as visit,
+        visit.operator() as operator,
+        visit.tenant() as tenant,
+    ):
+        await operator.type("before")
+        await holds(operator, echo, "before")
+        await operator.sees(echo.screendump)
+        await tenant.sees(echo.screendump)
+        echo.kill()
+        await visit.becomes("reconnecting")
+        echo.start()
+        await visit.becomes("live")
+        await until_booted(operator, echo)
+        await operator.type("after")
+        await holds(operator, echo, "after")
+        for viewer in (operator, tenant):
+            await viewer.sees(echo.screendump)
+            assert viewer.open
