@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult
 
@@ -34,10 +36,11 @@ class KubevirtOptions(Options):
 
     prefix: str = ""
     preserve_session: bool = True
+    token_file: str | None = None  # read at every dial: Kubernetes renews mounted tokens
 
 
 class KubevirtKind:
-    """The entry's password is the bearer token of a service account."""
+    """The entry's password is the bearer token of a service account, or a file holds it."""
 
     schemes = ("kubevirt",)
 
@@ -53,7 +56,12 @@ class KubevirtKind:
         """Raises: ValueError."""
         options = read_table(KubevirtOptions, table, console.scheme)
         no_user(console)
-        plain_secret(console, "the bearer token")
+        if options.token_file is None:
+            plain_secret(console, "the bearer token")
+        elif console.password is not None:
+            raise ValueError("kubevirt.token_file: given beside the password; keep one")
+        elif not options.token_file.startswith("/"):
+            raise ValueError("kubevirt.token_file: must be an absolute path")
         if not _PREFIX.fullmatch(options.prefix):
             raise ValueError("kubevirt.prefix: must look like /k8s/clusters/local")
         return options
@@ -79,7 +87,7 @@ class KubevirtBackend:
         assert found is not None, "the inventory's address was checked"
         where = f"namespaces/{found['namespace']}"
         site = await find_site(self._dialler, console)
-        headers = {"Authorization": f"Bearer {console.password}"}
+        headers = {"Authorization": f"Bearer {await _token(console, options)}"}
         # kubevirt: pkg/virt-api/rest/vnc.go. Another client's screen is taken away without
         # preserveSession; with it we are turned away, and nobody fights over a screen.
         keep = "true" if options.preserve_session else "false"
@@ -100,6 +108,17 @@ class KubevirtBackend:
                 f"{options.prefix}/apis/kubevirt.io/v1/{where}/virtualmachines/{found['name']}"
             )
             raise await _worded(refusal, site, machine, headers) from None
+
+
+async def _token(console: Console, options: KubevirtOptions) -> str:
+    if options.token_file is None:
+        return console.password or ""
+    try:
+        read = await asyncio.to_thread(Path(options.token_file).read_text, encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise UpstreamRefused(f"the token's file cannot be read: {why}") from None
+    return read.strip()
 
 
 async def _worded(

@@ -40,6 +40,12 @@ from tests.doubles.rfbserver import FakeRfbServer
         ("kubevirt", {"console": "kubevirt://a.example/Shop/web01"}, "console: must look like"),
         ("kubevirt", {"password_file": ""}, "password_file: missing; it must hold the bearer"),
         ("kubevirt", {"table": "[machine.kubevirt]\nprefix = 'x'"}, "kubevirt.prefix: must look"),
+        ("kubevirt", {"table": "[machine.kubevirt]\ntoken_file = '/a'"}, "given beside the pass"),
+        (
+            "kubevirt",
+            {"password_file": "", "table": "[machine.kubevirt]\ntoken_file = 'a'"},
+            "kubevirt.token_file: must be an absolute path",
+        ),
         ("openstack", {"console": "openstack://a.example/web01"}, "console: must look like"),
         ("openstack", {"user": ""}, "user: missing"),
         ("openstack", {"table": ""}, "openstack.project: names the user's project"),

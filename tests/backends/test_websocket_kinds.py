@@ -16,6 +16,7 @@ from tests.doubles.apidouble import Screen
 from tests.doubles.apiworld import ALL, World, backends, refusal, world_of
 from tests.doubles.authority import Authority
 from tests.doubles.faultproxy import FaultProxy
+from tests.doubles.kubevirt import TOKEN
 from tests.doubles.rfbserver import FakeRfbServer
 from tests.doubles.watching import Watching, ignore
 
@@ -120,6 +121,24 @@ async def test_novas_pages_of_all_ages_lead_to_the_socket(
 ) -> None:
     cloud.api.old_page, cloud.api.subpath = old, subpath
     await (await backends().dial(cloud.machine(), ignore)).close()
+
+
+async def test_a_token_that_kubernetes_renews_is_read_at_every_dial(
+    kube: World, tmp_path: Path
+) -> None:
+    token = tmp_path / "mounted"
+    machine = kube.machine(password_file="", table=f'[machine.kubevirt]\ntoken_file = "{token}"')
+    for content, why in (
+        (None, "the token's file cannot be read: No such file"),
+        ("expired", "Kubernetes refused the token"),
+        ("two\r\nX-Lines: y", "cannot be said in a request"),
+        ("é", "the token's file cannot be read: not text"),
+    ):
+        if content is not None:
+            token.write_text(content)
+        assert why in str(await refusal(machine))
+    token.write_text(f"{TOKEN}\n")
+    await (await backends().dial(machine, ignore)).close()
 
 
 async def test_kubernetes_behind_a_prefix(kube: World) -> None:
@@ -234,6 +253,19 @@ async def test_the_end_of_a_connection_is_told(tmp_path: Path, fault: str) -> No
             getattr(proxy, fault)()
             with pytest.raises((UpstreamError, ConnectionError)):
                 await screen.until(lambda: False, within=5)
+
+
+async def test_closing_never_hangs_and_closes(world: World) -> None:
+    """The other end neither answers the close frame nor closes."""
+    async with FaultProxy("127.0.0.1", world.api.port) as proxy:
+        upstream = await backends().dial(world.machine(proxy.port), ignore)
+        proxy.black_hole()
+        begun = time.monotonic()
+        await upstream.close()
+        assert time.monotonic() - begun < 0.5
+        async with asyncio.timeout(0.5):
+            await upstream._wire._wire._gone.wait()
+        await upstream.close()
 
 
 async def test_a_screen_that_closes_is_an_ordinary_end(world: World) -> None:

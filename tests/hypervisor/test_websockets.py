@@ -1,9 +1,11 @@
-"""QEMU's screen inside WebSockets: its own over TLS, and behind the doubles of the APIs."""
+"""Real screens inside WebSockets: QEMU's own, behind the APIs' doubles, behind websockify."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,25 @@ from typing import Any
 import pytest
 
 from gateway.backends import Backends, backends_of, load_kinds
+from gateway.backends.wss import WssOptions
 from gateway.errors import UpstreamError
+from gateway.inventory import ConsoleAddress, Machine
 from tests.doubles.apidouble import ApiDouble, Screen
 from tests.doubles.apiworld import World
+from tests.doubles.authority import Authority
 from tests.doubles.kubevirt import KubevirtDouble
 from tests.doubles.openstack import OpenstackDouble
 from tests.doubles.proxmox import ProxmoxDouble
 from tests.doubles.rfbserver import FakeRfbServer
-from tests.doubles.watching import Watching, ignore
+from tests.doubles.watching import Watching, ignore, machine_at
 from tests.hypervisor.console_visit import consented_console
 from tests.hypervisor.echo import EchoGuest
+from tests.hypervisor.programs import Child, free_port, wait_for
 from tests.hypervisor.qemu import Qemu
 from tests.hypervisor.test_qemu import CONTROL, screen_equals, shows
 from tests.hypervisor.test_through_the_gateway import holds, until_booted
+from tests.hypervisor.test_x_servers import keys_change_it
+from tests.hypervisor.xservers import Xvnc
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
 
@@ -108,3 +116,59 @@ async def test_a_session_comes_back_with_its_vm(kind: str, echo: EchoGuest, tmp_
         for viewer in (operator, tenant):
             await viewer.sees(echo.screendump)
             assert viewer.open
+
+
+class Websockify:
+    """websockify itself, which Nova's proxy is made of: TLS, and a token in the address."""
+
+    def __init__(self, folder: Path, authority: Authority, vnc_port: int) -> None:
+        self.port = free_port()
+        (folder / "tokens").write_text(f"web01: 127.0.0.1:{vnc_port}\n")
+        command = [
+            *(sys.executable, "-m", "websockify", "--ssl-only", "--cert"),
+            *(str(authority.certificate_file), "--key", str(authority.key_file)),
+            *("--token-plugin", "TokenFile", "--token-source", str(folder / "tokens")),
+            f"127.0.0.1:{self.port}",
+        ]
+        self.child = Child(command, folder / "websockify.log")
+        wait_for(self._listens, "websockify")
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def websockify(xvnc: Xvnc, tmp_path: Path) -> Iterator[tuple[Websockify, Authority]]:
+    authority = Authority(tmp_path / "tls")
+    relay = Websockify(tmp_path, authority, xvnc.port)
+    yield relay, authority
+    relay.child.kill()
+
+
+def through(relay: Websockify, authority: Authority, token: str) -> Machine:
+    """Xvnc's console behind websockify."""
+    return machine_at(
+        ConsoleAddress(
+            "wss", host="127.0.0.1", port=relay.port, path=f"/websockify?token={token}", tls=True,
+            ca_file=authority.ca_file, options=WssOptions("binary", ()),
+        )
+    )  # fmt: skip
+
+
+async def test_xvnc_behind_websockify_arrives_pixel_exact_and_takes_keys(
+    xvnc: Xvnc, websockify: tuple[Websockify, Authority]
+) -> None:
+    dialler = Backends(backends_of(KINDS))
+    async with Watching(await dialler.dial(through(*websockify, "web01"), ignore)) as screen:
+        await screen.until(lambda: screen.frames)
+        await keys_change_it(screen, xvnc)
+        assert screen.upstream.connection.continuous_updates
+
+
+async def test_websockify_turns_a_wrong_token_away(
+    websockify: tuple[Websockify, Authority],
+) -> None:
+    dialler = Backends(backends_of(KINDS))
+    with pytest.raises(UpstreamError):
+        await dialler.dial(through(*websockify, "web09"), ignore)
