@@ -1,0 +1,124 @@
+"""Dials RDP servers and the consoles of Hyper-V hosts, by FreeRDP in a child process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import SplitResult
+
+from gateway.backends.rdp import options
+from gateway.backends.rdp.command import arguments, environment, settings
+from gateway.backends.rdp.desktop import Desktop, Order
+from gateway.backends.rdp.options import RdpOptions
+from gateway.backends.rdp.upstream import RdpUpstream
+from gateway.backends.rdp.verdicts import Outcome, error_of
+from gateway.backends.targets import Console, Progress, Step, Target
+from gateway.backends.tcp import Address, Dialler, Resolve
+from gateway.backends.upstream import shake_hands
+from gateway.backends.wire import Wire
+from gateway.errors import UpstreamError
+from gateway.policy.places import ConsolePlace
+
+_PATIENCE_EACH: Final = 3.0  # seconds for one of several addresses of a name
+_SETTLED: Final = 5.0  # seconds; a host that shows an account out does so sooner
+
+
+class RdpKind:
+    """`hyperv://host:2179/VM-GUID` and `rdp://host:3389`."""
+
+    schemes = ("hyperv", "rdp")
+
+    def place(self, url: SplitResult) -> ConsolePlace:
+        """Raises: ValueError."""
+        return options.place(url)
+
+    def read(self, table: Mapping[str, Any], console: Console) -> RdpOptions:
+        """Raises: ValueError."""
+        return options.read(table, console)
+
+    def backend(self) -> RdpBackend:
+        """Dials both."""
+        return RdpBackend()
+
+
+class RdpBackend:
+    """Each console has a child of its own."""
+
+    def __init__(self, resolve: Resolve | None = None) -> None:
+        """`resolve` turns a host into its addresses; the system's way is the default."""
+        self._dialler = Dialler(resolve)
+
+    async def dial(self, target: Target, progress: Progress) -> RdpUpstream:
+        """Raises: UpstreamError, RfbError, OSError."""
+        console, settled = target.console, target.console.options
+        assert isinstance(settled, RdpOptions)
+        address = await self._answering(console)
+        progress(Step.ANSWERED)
+        ending = _Ending(hyperv=settled.machine is not None)
+        desktop = await Desktop.start(_order(console, settled, address), ending)
+        try:
+            await desktop.shown()
+            ending.shown_at = asyncio.get_running_loop().time()
+            _, wire = await asyncio.get_running_loop().create_unix_connection(Wire, desktop.socket)
+            # Whoever is let in is told by the child; the X server itself asks for nothing.
+            screen = await shake_hands(wire, partial(_pass_on, progress))
+            return RdpUpstream(screen, wire, desktop)
+        except BaseException:
+            await desktop.close()
+            raise
+
+    async def _answering(self, console: Console) -> str:
+        """The address that FreeRDP dials: resolved once, judged, and seen to answer.
+
+        FreeRDP's own words do not tell a closed port from a broken connection.
+        """
+        assert console.host is not None and console.port is not None
+        addresses = await self._dialler.addresses(console.host)
+        for address in addresses[:-1]:
+            try:
+                async with asyncio.timeout(_PATIENCE_EACH):
+                    await _touch(address, console.port)
+                    return str(address)
+            except OSError:  # of which TimeoutError is one; the next address may answer
+                continue
+        await _touch(addresses[-1], console.port)
+        return str(addresses[-1])
+
+
+async def _touch(address: Address, port: int) -> None:
+    """Connect, and leave again. Raises: OSError."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, str(address), port)
+    transport.abort()
+
+
+class _Ending:
+    """Knows how long a console was shown when it ended."""
+
+    def __init__(self, *, hyperv: bool) -> None:
+        self._hyperv = hyperv
+        self.shown_at: float | None = None
+
+    def __call__(self, outcome: Outcome) -> UpstreamError:
+        now = asyncio.get_running_loop().time()
+        settled = self.shown_at is not None and _SETTLED <= now - self.shown_at
+        return error_of(outcome, hyperv=self._hyperv, settled=settled)
+
+
+def _order(console: Console, settled: RdpOptions, address: str) -> Order:
+    assert console.user is not None and console.password is not None
+    return Order(
+        arguments(console, settled, address),
+        environment(console),
+        settings(*options.account(console.user)),
+        console.password,
+        settled.memory,
+        settled.run_as,
+    )
+
+
+def _pass_on(progress: Progress, step: Step) -> None:
+    if step is not Step.ANSWERED:  # which the host has done already
+        progress(step)

@@ -1,0 +1,87 @@
+"""RDP servers over X servers of a test's own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from gateway.backends import Backends
+from gateway.backends.rdp import RdpBackend
+from tests.backends.rdp.servers import RdpServer, Shadow, Xrdp
+from tests.hypervisor.programs import need
+from tests.hypervisor.xservers import Xvnc
+
+NewFolder = Callable[[], Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "server" in getattr(
+            item, "fixturenames", ()
+        ):
+            item.add_marker(pytest.mark.hypervisor)
+
+
+@pytest.fixture
+def new_folder() -> Iterator[NewFolder]:
+    made: list[str] = []
+
+    def make() -> Path:
+        made.append(tempfile.mkdtemp(prefix="eva-", dir="/tmp"))
+        return Path(made[-1])
+
+    yield make
+    for name in made:
+        shutil.rmtree(name, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(
+    new_folder: NewFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Consoles put their folders where no other test run's are."""
+    tmp_path_factory.getbasetemp()  # which stays where it is
+    folder = new_folder()
+    folder.chmod(0o711)  # a console may run as somebody else
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+
+@pytest.fixture
+def behind(new_folder: NewFolder) -> Iterator[Xvnc]:
+    """What the RDP servers show."""
+    need("Xvnc", "xfreerdp")
+    server = Xvnc(new_folder(), size="1024x768")
+    server.run("xsetroot", "-solid", "#306090")
+    yield server
+    server.stop()
+
+
+def start_server(kind: str, folder: Path, behind: Xvnc) -> RdpServer:
+    if kind == "xrdp":
+        return Xrdp(folder, behind)
+    return Shadow(folder, behind, nla=kind == "nla")
+
+
+@pytest.fixture(params=["xrdp", "tls", "nla"])
+def server(
+    request: pytest.FixtureRequest, new_folder: NewFolder, behind: Xvnc
+) -> Iterator[RdpServer]:
+    """Each of them in turn: xrdp (TLS), freerdp-shadow with TLS, and with NLA."""
+    with ExitStack() as stack:
+        started = start_server(request.param, new_folder(), behind)
+        stack.callback(started.stop)
+        yield started
+
+
+@pytest.fixture
+def backends() -> Backends:
+    rdp = RdpBackend()
+    return Backends({"rdp": rdp, "hyperv": rdp})
