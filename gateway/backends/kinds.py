@@ -17,6 +17,7 @@ from gateway.backends.dialling import Backend
 from gateway.backends.kubevirt import KubevirtKind
 from gateway.backends.openstack import OpenstackKind
 from gateway.backends.proxmox import ProxmoxKind
+from gateway.backends.rdp import RdpKind
 from gateway.backends.targets import Console
 from gateway.backends.vnc import VncKind
 from gateway.backends.wss import WssKind
@@ -60,6 +61,7 @@ BUILT_IN: Final[tuple[Callable[[], Kind], ...]] = (
     ProxmoxKind,
     KubevirtKind,
     OpenstackKind,
+    RdpKind,
     DemoKind,
 )
 

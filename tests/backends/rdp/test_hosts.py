@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backends import Backends
+from gateway.backends.rdp.fingerprint import fingerprint, preconnection
 from gateway.errors import UpstreamRefused, UpstreamUnreachable
 from tests.backends.rdp.servers import PASSWORD, USER, rdp_machine, server_context
 from tests.doubles.authority import Authority
@@ -137,6 +138,34 @@ async def test_weaker_security_than_the_entry_allows_is_refused(backends: Backen
         visit = await host.visited()
         requested = int.from_bytes(visit.first[-4:], "little")
         assert requested & HYBRID and not visit.secret
+
+
+@pytest.mark.parametrize("vm", [None, VM])
+async def test_a_certificates_fingerprint_can_be_asked_for(vm: str | None, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+
+    async def script(visit: Visit) -> None:
+        if vm is None:
+            visit.first = await visit.read_tpkt()
+            await visit.write(confirm(SSL))
+        else:
+            visit.first = await visit.read_pcb()
+        await visit.start_tls(server_context(authority))
+        await visit.listen()
+
+    async with RdpHost(script) as host:
+        url = (
+            f"rdp://127.0.0.1:{host.port}" if vm is None else f"hyperv://127.0.0.1:{host.port}/{vm}"
+        )
+        assert await asyncio.to_thread(fingerprint, url) == authority.pin
+        assert vm is None or (await host.visited()).first == preconnection(vm)
+
+
+def test_the_preconnection_blob_is_microsofts() -> None:
+    """MS-RDPEPS §4: "TestVM"."""
+    assert preconnection("TestVM") == bytes.fromhex(
+        "20000000 00000000 02000000 00000000 0700 540065007300740056004d000000".replace(" ", "")
+    )
 
 
 def test_a_machine_id_is_what_the_blob_bears() -> None:
