@@ -60,7 +60,9 @@ class Visit:
         """MS-RDPEPS §2.2.1: a U32 size of all, little-endian, comes first."""
         head = await self.read(4)
         (length,) = struct.unpack("<I", head)
-        return head + await self.read(min(length, 1024) - 4)
+        if not 18 <= length <= 1024:  # as X.224's first bytes would have it
+            raise EOFError
+        return head + await self.read(length - 4)
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Speak TLS from here on, as its server. Raises: OSError."""
@@ -108,8 +110,11 @@ class RdpHost:
     ) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ends = await asyncio.gather(*self._tasks, return_exceptions=True)
         self._listener.close()
+        for each in ends:
+            if isinstance(each, Exception) and error is None:
+                raise each  # what the script itself did not expect
 
     async def visited(self) -> Visit:
         """The first visitor, once it has gone."""

@@ -8,7 +8,10 @@ from gateway.backends.rdp.options import RdpOptions
 from gateway.backends.targets import Console
 
 # The state that the log tells is how far a connection came before it failed.
-_LOG: Final = ("/log-level:INFO", "/log-filters:com.freerdp.core.connection:DEBUG")
+_LOG: Final = (
+    "/log-level:INFO",
+    "/log-filters:com.freerdp.core.connection:DEBUG,com.freerdp.core.nego:DEBUG",
+)
 _BARE: Final = (
     "-decorations",  # the window is the guest's screen and nothing else
     "-toggle-fullscreen",  # Ctrl+Alt+Enter is the guest's

@@ -119,7 +119,7 @@ def _by_progress(reached: str, *, hyperv: bool) -> UpstreamError:
             return UpstreamRefused("the host broke off the login: it does not take the account")
         case "INITIAL" | "NEGO" if hyperv:
             return UpstreamRefused("the host broke off at once: it knows no VM of this id")
-        case "INITIAL" | "NEGO":
+        case "INITIAL" | "NEGO" | "X224" if not hyperv:
             return UpstreamUnreachable("the host broke off at once: it may not speak RDP")
     what = "console of this VM: it may be turned off or shielded" if hyperv else "session"
     return UpstreamRefused(f"the host took the account and gives no {what}")

@@ -39,6 +39,11 @@ class Listener:
                     return
                 await asyncio.sleep(0.02)
 
+    def paint(self, colour: int) -> None:
+        self._window.change_attributes(background_pixel=colour)
+        self._window.clear_area()
+        self._display.sync()
+
     def caps_lock(self) -> bool:
         """Whether the X server has it on."""
         return bool(self._window.query_pointer().mask & X.LockMask)

@@ -87,6 +87,19 @@ async def test_keys_arrive_by_their_scancodes(
     listener.close()
 
 
+@pytest.mark.parametrize("server", ["tls"], indirect=True)
+async def test_a_lock_key_locks_in_the_guest(
+    server: RdpServer, behind: Xvnc, backends: Backends
+) -> None:
+    listener = Listener(behind.display)
+    async with await watch(backends, server) as screen:
+        await screen.until(lambda: screen.upstream.connection.extended_keys)
+        for on in (True, False):
+            press(screen, CAPS_LOCK)
+            await listener.until(lambda: listener.caps_lock() is on)  # noqa: B023
+    listener.close()
+
+
 async def test_the_pointer_and_its_wheel_arrive(
     server: RdpServer, behind: Xvnc, backends: Backends
 ) -> None:

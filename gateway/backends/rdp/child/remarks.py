@@ -10,6 +10,8 @@ _MOST = 64
 # Names of FreeRDP's own errors, and the states that its log tells (libfreerdp/core/connection.c).
 _ERROR = re.compile(rb"\b(?:ERRCONNECT|ERRINFO|LOGON)_[A-Z0-9_]{3,60}")
 _STATE = re.compile(rb"CONNECTION_STATE_([A-Z_]{2,40}) --> CONNECTION_STATE_([A-Z_]{2,40})")
+# What X.224 asks for; a Hyper-V host hears it after the login, others before.
+_ASKED = b"RequestedProtocols"
 # Words that it writes beside its errors, and the ones that we give them.
 _PHRASES = {
     b"certificate not trusted": "CERTIFICATE",
@@ -42,6 +44,8 @@ class Remarks:
         for phrase, word in _PHRASES.items():
             if phrase in line:
                 self._keep(self.errors, word)
+        if _ASKED in line and not self.over:
+            self._keep(self.states, "X224")
         for before, after in _STATE.findall(line):
             # It would connect again by itself, or to where the server redirects it: neither is its
             # to decide. A wrong password tried twice is two steps towards a locked account.
