@@ -91,7 +91,7 @@ class ProxmoxDouble(ApiDouble):
         if self.old:
             password = ticket
         else:
-            # qemu-server since 2026: a port of its own in the ticket, and the password apart.
+            # Newer ones: the ticket proves the port too, and the password is told beside it.
             told |= {"ticket": f"{password}:{ticket}", "password": password, "port": 5901}
         self.tickets.append(str(told["ticket"]))
         self.passwords.append(password)
