@@ -16,6 +16,8 @@ _BARE: Final = (
     "-decorations",  # the window is the guest's screen and nothing else
     "-toggle-fullscreen",  # Ctrl+Alt+Enter is the guest's
     "-clipboard",
+    # A host that loses power sends no FIN: probe it after 4 s, and give up after 8.
+    "/tune:FreeRDP_TcpKeepAliveDelay:4,FreeRDP_TcpAckTimeout:8000",
     "-auto-reconnect",  # dialling again is the gateway's
     "/audio-mode:2",
     "/gdi:sw",
