@@ -7,6 +7,7 @@ import pytest
 
 from gateway.backends import Backends, Step
 from gateway.rfb.events import Resized
+from gateway.rfb.wire import Cursor
 from tests.backends.rdp.listener import Listener
 from tests.backends.rdp.servers import RdpServer
 from tests.doubles.watching import Watching, ignore
@@ -115,6 +116,25 @@ async def test_the_pointer_and_its_wheel_arrive(
             await listener.until(lambda: 2 <= len(listener.buttons))
             assert listener.buttons[:2] == [(True, button), (False, button)]
     listener.close()
+
+
+@pytest.mark.parametrize("server", ["xrdp"], indirect=True)
+async def test_the_pointers_shape_arrives(
+    server: RdpServer, behind: Xvnc, backends: Backends
+) -> None:
+    async with await watch(backends, server) as screen:
+        shapes: list[Cursor] = []
+        for name in ("watch", "crosshair"):
+            behind.run("xsetroot", "-cursor_name", name)
+            for place in range(100, 400, 10):  # some servers tell a shape as the pointer moves
+                screen.point(place, 100)
+                await screen.during(0.1)
+                cursor = screen.upstream.connection.cursor
+                if cursor is not None and cursor not in shapes:
+                    shapes.append(cursor)
+                    break
+            else:
+                pytest.fail(f"no shape came for {name}")
 
 
 async def test_the_framebuffer_takes_the_guests_size(

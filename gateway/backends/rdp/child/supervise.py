@@ -147,6 +147,7 @@ class _Console:
             *("-rfbunixpath", self._socket, "-rfbunixmode", "0600", "-rfbport", "-1"),
             *("-SecurityTypes", "None", "-geometry", _FIRST_SIZE, "-depth", "24"),
             *("-RawKeyboard", "1", "-AlwaysShared", "1", "-desktop", "console"),
+            *("-UseBlacklist", "0"),
             *("-SendCutText", "0", "-AcceptCutText", "0", "-Log", "*:stderr:0"),
             *("-extension", "GLX", "-extension", "SECURITY", "-extension", "XVideo"),
         ]
