@@ -22,7 +22,6 @@ from gateway.errors import UpstreamError, UpstreamRefused
 _START: Final = Path(__file__).parent / "child" / "start.py"
 _LONGEST_LINE: Final = 16 * 1024
 _CLOSE_PATIENCE: Final = 0.7
-_FREERDP: Final = ("xfreerdp", "xfreerdp3")
 _MEBI: Final = 1024 * 1024
 
 Ending = Callable[[Outcome], UpstreamError]
@@ -62,7 +61,10 @@ class Desktop(asyncio.Protocol):
     @classmethod
     async def start(cls, order: Order, ending: Ending) -> Desktop:
         """Start a child. Raises: UpstreamError where something is missing for it."""
-        programs = {"xvnc": _find("Xvnc"), "xfreerdp": _find(*_FREERDP)}
+        programs = {
+            "xvnc": _find("Xvnc", "TigerVNC's X server"),
+            "xfreerdp": _find("xfreerdp", "FreeRDP"),
+        }
         user = None if order.run_as is None else _user(order.run_as)
         folder = Path(tempfile.mkdtemp(prefix="eva-rdp-"))  # mode 0700
         desktop = cls(folder, ending)
@@ -97,10 +99,12 @@ class Desktop(asyncio.Protocol):
         """End it within a second, folder and all; never raises."""
         if self._transport is not None:
             self._transport.close()  # which the child takes for its end
-        if self._child is not None:
-            child, self._child = self._child, None
-            await _reap(child)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        child, self._child = self._child, None
+        try:
+            if child is not None:
+                await _reap(child)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _spawn(self, order: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
@@ -165,13 +169,11 @@ class Desktop(asyncio.Protocol):
         self._end(UpstreamError("the RDP client's child ended"))
 
 
-def _find(*names: str) -> str:
-    for name in names:
-        found = shutil.which(name)
-        if found is not None:
-            return found
-    package = "FreeRDP" if "xfreerdp" in names else "TigerVNC's X server"
-    raise UpstreamRefused(f"{package} ({names[0]}) is not installed on the gateway")
+def _find(name: str, product: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise UpstreamRefused(f"{product} ({name}) is not installed on the gateway")
+    return found
 
 
 def _user(name: str) -> tuple[int, int]:
