@@ -104,6 +104,10 @@ class UpstreamTaken(UpstreamError):
     code = "UpstreamTaken"
 
 
+class UpstreamTakenOver(UpstreamTaken):
+    """Taken by a client that dialling again would throw out: only a person decides on that."""
+
+
 class MachineOff(UpstreamError):
     """The VM is turned off: there is no screen to show."""
 

@@ -14,7 +14,14 @@ import structlog
 from gateway.consoles.ports import Clock, Progress, Upstream
 from gateway.consoles.pump import Pump
 from gateway.consoles.states import STEPS, Connecting, ConsoleState, Live, Off, Reconnecting, Taken
-from gateway.errors import MachineOff, RfbError, UpstreamError, UpstreamRefused, UpstreamTaken
+from gateway.errors import (
+    MachineOff,
+    RfbError,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamTaken,
+    UpstreamTakenOver,
+)
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event
 
@@ -29,6 +36,7 @@ class Timing:
     last_retry: float = 30.0
     off: float = 15.0  # a VM that is turned off is asked again so gently
     taken: float = 22.0  # whoever took the screen is disturbed at most three times a minute
+    taken_over: float = 8 * 3600.0  # longer than any session: nobody is thrown out unasked
     refused: float = 10.0  # a wrong password said often may lock us out
     quiet: float = 4.0  # an upstream that says nothing for so long is asked for a sign of life
     dead: float = 5.0  # and has so long to give one
@@ -178,6 +186,8 @@ class Link:
         match error:
             case MachineOff():
                 return timing.off
+            case UpstreamTakenOver():
+                return timing.taken_over
             case UpstreamTaken():
                 return timing.taken
             case _:

@@ -12,7 +12,13 @@ import pytest
 from gateway.consoles.link import Link, Timing
 from gateway.consoles.ports import Progress, Upstream
 from gateway.consoles.states import ConsoleState
-from gateway.errors import MachineOff, UpstreamError, UpstreamRefused, UpstreamTaken
+from gateway.errors import (
+    MachineOff,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamTaken,
+    UpstreamTakenOver,
+)
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event
 
@@ -34,6 +40,7 @@ class Onlooker:
     ("error", "least"),
     [
         (UpstreamTaken("taken"), 0.2),
+        (UpstreamTakenOver("taken over"), 0.2),
         (UpstreamRefused("wrong password"), 0.15),
         (UpstreamError("gone"), 0.05),
         (MachineOff("off"), 0.05),
@@ -66,7 +73,29 @@ async def test_whoever_asks_for_retries_cannot_shorten_the_least_wait(
     assert all(least - 0.005 <= pause < least + 0.2 for pause in pauses)
 
 
+async def test_whoever_took_a_console_over_is_not_thrown_out_unasked() -> None:
+    timing = Timing(first_retry=0.01, last_retry=0.02, taken=0.01, refused=0.01)
+    dialled = 0
+
+    async def dial(_: Progress) -> Upstream:
+        nonlocal dialled
+        dialled += 1
+        raise UpstreamTakenOver("another client took the console over")
+
+    link = Link(dial, Onlooker(), lambda: datetime.now(UTC), timing)
+    running = asyncio.create_task(link.run())
+    await asyncio.sleep(0.3)
+    assert dialled == 1
+    link.retry()
+    async with asyncio.timeout(5):
+        while dialled < 2:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait([running])
+
+
 def test_the_least_waits_are_those_that_hypervisors_bear() -> None:
     timing = Timing()
     assert 60 / timing.taken <= 3
+    assert 8 * 3600 <= timing.taken_over  # a consent's life
     assert (timing.refused, timing.first_retry) == (10, 1)

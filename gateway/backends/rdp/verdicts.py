@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.errors import UpstreamError, UpstreamRefused, UpstreamTaken, UpstreamUnreachable
+from gateway.errors import (
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamTakenOver,
+    UpstreamUnreachable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ _MEANINGS: Final[dict[str, tuple[type[UpstreamError], str]]] = {
         UpstreamRefused, "the host's certificate is not the one that the inventory names"
     ),
     "ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION": (
-        UpstreamTaken, "another client took the console over"
+        UpstreamTakenOver, "another client took the console over"
     ),
     # The account, as CredSSP's NTSTATUS or Windows' own errors name what is wrong with it.
     "ERRCONNECT_LOGON_FAILURE": (UpstreamRefused, f"{_ACCOUNT}: unknown user or wrong password"),

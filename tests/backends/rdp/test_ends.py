@@ -17,7 +17,7 @@ import pytest
 
 from gateway.backends import Backends
 from gateway.backends.rdp.options import RdpOptions
-from gateway.errors import UpstreamError, UpstreamRefused, UpstreamTaken
+from gateway.errors import UpstreamError, UpstreamRefused, UpstreamTakenOver
 from tests.backends.rdp import remains
 from tests.backends.rdp.servers import PASSWORD, RdpServer, rdp_machine
 from tests.doubles.watching import Watching, ignore
@@ -239,7 +239,7 @@ LOGGED_IN = went("NEGO", "NLA", "MCS_CONNECT", "LICENSING", "CAPABILITIES_EXCHAN
         ),
         (
             ["ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION (0x00000005):Another user"], 5,
-            UpstreamTaken, "another client took the console over",
+            UpstreamTakenOver, "another client took the console over",
         ),
         (
             [*went("NEGO", "NLA"), "nla_recv_pdu:freerdp_set_last_error_ex "
