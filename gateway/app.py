@@ -38,7 +38,7 @@ from gateway.guests import GuestKind, Guests, qemu_kinds
 from gateway.identity import Identity
 from gateway.identity.secrets import load_key, load_or_make_key
 from gateway.identity.throttle import Misses
-from gateway.inventory import Inventory
+from gateway.inventory import Inventory, Machine
 from gateway.operations.metrics import Look, Metrics
 from gateway.policy.facts import EndCode
 from gateway.settings import Settings
@@ -189,7 +189,9 @@ async def _build(  # noqa: PLR0917
         admin_public_base=settings.admin_public_base,
         clock=clock,
         checkpoints=checkpoints.all,
-        guests=Guests({**qemu_kinds(), **guests}, settings.guest_agent_wait_seconds),
+        guests=Guests[Machine](
+            {**qemu_kinds(), **guests}, settings.guest_agent_wait_seconds, dialler.power
+        ),
         recoveries=recoveries,
         recovery_timeout=timedelta(seconds=settings.recovery_timeout_seconds),
     )

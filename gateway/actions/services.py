@@ -60,7 +60,7 @@ class Guests(Protocol):
     """What the actions ask of the guests: `gateway.guests.Guests`."""
 
     async def power(self, guest: Machine) -> str:
-        """A word of `gateway.guests.Power`: running, paused, off, unknown. Raises nothing."""
+        """A word of `gateway.policy.facts.Power`: running, paused, off, unknown. Raises nothing."""
 
     def agent(self, guest: Machine) -> AbstractAsyncContextManager[Agent]:
         """The VM's agent, nobody else's meanwhile. Raises: GuestUnreachable, after waiting."""

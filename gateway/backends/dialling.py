@@ -7,9 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Final, Protocol, runtime_checkable
 
+from gateway.backends.power import PowerDesk
 from gateway.backends.targets import Progress, Step, Target
 from gateway.backends.upstream import Upstream
 from gateway.errors import UpstreamRefused, UpstreamUnreachable
+from gateway.policy.facts import Power
 
 HANDSHAKE_DEADLINE: Final = 10.0
 
@@ -29,8 +31,16 @@ class Closing(Protocol):
         """Let go of it; no dial is under way then, and none will come."""
 
 
+@runtime_checkable
+class PowerAware(Protocol):
+    """A backend whose hypervisor tells whether a VM runs."""
+
+    async def power(self, target: Target) -> Power:
+        """As the hypervisor says now. Raises: UpstreamError, OSError. Sets no deadline."""
+
+
 class Backends:
-    """Dials any machine of the inventory."""
+    """Dials any machine of the inventory, and asks for its power."""
 
     def __init__(
         self, by_scheme: Mapping[str, Backend], *, deadline: float = HANDSHAKE_DEADLINE
@@ -38,6 +48,7 @@ class Backends:
         """`deadline`: seconds for connecting and the whole handshake together."""
         self._by_scheme = dict(by_scheme)
         self._deadline = deadline
+        self._power = PowerDesk()
 
     async def dial(self, target: Target, progress: Progress) -> Upstream:
         """An authenticated RFB stream to `target`'s console.
@@ -59,6 +70,13 @@ class Backends:
             # asyncio's own text holds the address, which is not for every reader.
             why = os.strerror(error.errno) if error.errno else "the connection failed"
             raise UpstreamUnreachable(f"the console cannot be reached: {why}") from error
+
+    async def power(self, target: Target) -> Power:
+        """Whether it runs; UNKNOWN where there is no telling. Raises nothing, sets no deadline."""
+        backend = self._by_scheme.get(target.console.scheme)
+        if not isinstance(backend, PowerAware):
+            return Power.UNKNOWN
+        return await self._power.ask(target, backend.power)
 
     async def close(self) -> None:
         """Close every backend that wants it, when all upstreams are."""

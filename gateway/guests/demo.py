@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gateway.errors import GuestLost, GuestTimedOut, GuestUnreachable
-from gateway.guests.ports import AgentFacts, GuestKind, Power
+from gateway.guests.ports import AgentFacts, GuestKind
+from gateway.policy.facts import Power
 from gateway.recovery.calls import LOOK, Answer, Call, Execute, OsInfo, PowerShell, Told
 
 

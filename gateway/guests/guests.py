@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from gateway.errors import GuestUnreachable
-from gateway.guests.ports import Agent, AgentFacts, Guest, GuestKind, OpenAgent, Power
+from gateway.errors import GatewayError, GuestUnreachable
+from gateway.guests.ports import Agent, AgentFacts, Guest, GuestKind, OpenAgent
+from gateway.policy.facts import Power
 
 _POWER_PATIENCE: Final = 5.0
 _FIRST_PAUSE: Final = 0.25  # between attempts to open an agent; each is twice the one before
@@ -17,26 +18,42 @@ _LONGEST_PAUSE: Final = 5.0
 _FACTS_LIFETIME: Final = 30.0
 
 
-class Guests:
+G = TypeVar("G", bound=Guest)
+
+
+class Guests(Generic[G]):
     """INVARIANT: at most one agent of a VM is in use at any time."""
 
-    def __init__(self, kinds: Mapping[str, GuestKind], wait: float) -> None:
-        """`kinds` by the scheme of an address; `wait`: seconds for an agent that is silent."""
+    def __init__(
+        self,
+        kinds: Mapping[str, GuestKind],
+        wait: float,
+        ask_hypervisor: Callable[[G], Awaitable[Power]] | None = None,
+    ) -> None:
+        """`kinds` by the scheme of an address; `wait`: seconds for an agent that is silent.
+
+        `ask_hypervisor` tells the power where the inventory names nobody else who does; it raises
+        nothing but GatewayError.
+        """
         self._kinds = dict(kinds)
         self._wait = wait
+        self._ask_hypervisor = ask_hypervisor
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._facts: dict[str, tuple[float, AgentFacts | None]] = {}
 
-    async def power(self, guest: Guest) -> Power:
+    async def power(self, guest: G) -> Power:
         """Whether it runs, as far as can be found out within seconds. Raises nothing."""
-        kind, rest = self._kind(guest.power)
-        if kind.ask_power is None:
-            return Power.UNKNOWN
         try:
             async with asyncio.timeout(_POWER_PATIENCE):
-                return await kind.ask_power(rest)
-        except (TimeoutError, GuestUnreachable):
+                return await self._ask_power(guest)
+        except (TimeoutError, GatewayError):
             return Power.UNKNOWN
+
+    async def _ask_power(self, guest: G) -> Power:
+        if guest.power is None and self._ask_hypervisor is not None:
+            return await self._ask_hypervisor(guest)
+        kind, rest = self._kind(guest.power)
+        return Power.UNKNOWN if kind.ask_power is None else await kind.ask_power(rest)
 
     @asynccontextmanager
     async def agent(self, guest: Guest) -> AsyncIterator[Agent]:

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
-from gateway.policy.facts import Vm
+from gateway.policy.facts import Power, Vm
 from gateway.recovery.calls import Answer, Call
-
-
-class Power(StrEnum):
-    """Whether a VM can answer at all."""
-
-    RUNNING = "running"
-    PAUSED = "paused"  # it exists, and its processors stand still
-    OFF = "off"
-    UNKNOWN = "unknown"  # nobody to ask, or no answer: treated as running
 
 
 @dataclass(frozen=True, slots=True)

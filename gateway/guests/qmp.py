@@ -10,7 +10,7 @@ from typing import Final
 from qemu.qmp import ConnectError, QMPClient
 
 from gateway.errors import GuestUnreachable
-from gateway.guests.ports import Power
+from gateway.policy.facts import Power
 
 # The library logs what the other end said. It may say anything.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL + 1)

@@ -92,7 +92,8 @@ class Entry(BaseModel):
     power: _Text | None = Field(
         None,
         description="qmp+unix:///PATH/TO/SOCKET of QEMU's control socket, where the power state is "
-        "asked, or demo:NAME. Without it the VM counts as running.",
+        "asked, or demo:NAME. Without it the console's hypervisor is asked, where its kind can "
+        "tell. A VM of which nobody tells counts as running.",
     )
 
 

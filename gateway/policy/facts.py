@@ -47,6 +47,15 @@ class Vm:
         return self.resource_id.lower()
 
 
+class Power(StrEnum):
+    """Whether a VM can answer at all."""
+
+    RUNNING = "running"
+    PAUSED = "paused"  # it exists, and its processors stand still
+    OFF = "off"
+    UNKNOWN = "unknown"  # nobody to ask, or no answer: treated as running
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A subscription and whether an admin enabled the feature for it."""

@@ -13,8 +13,7 @@ from playwright.async_api import Locator, expect
 
 from gateway.actions.recover import propose_recovery, start_recovery
 from gateway.backends.demo.text_machine import TextMachine
-from gateway.guests import Power
-from gateway.policy.facts import Consent
+from gateway.policy.facts import Consent, Power
 from gateway.recovery.calls import Answer, Call, Declined, SetPassword
 from gateway.store import RecoveryAction
 from tests.actions.guests import obliging

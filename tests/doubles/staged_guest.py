@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from gateway.guests.ports import AgentFacts, GuestKind, Power
+from gateway.guests.ports import AgentFacts, GuestKind
 from gateway.inventory import Machine
+from gateway.policy.facts import Power
 from gateway.recovery.calls import Answer, Call
 from tests.actions.guests import obliging
 

@@ -11,9 +11,10 @@ import pytest
 from gateway.backends import load_kinds
 from gateway.backends.demo import DemoHypervisor
 from gateway.errors import GuestLost, GuestTimedOut, GuestUnreachable
-from gateway.guests import AgentFacts, Guests, Power
+from gateway.guests import AgentFacts, Guests
 from gateway.guests.demo import demo_kind
 from gateway.inventory import Inventory, Machine
+from gateway.policy.facts import Power
 from gateway.recovery.calls import Accepted, Execute, OsInfo, Secret, SetPassword, Told
 
 SUBSCRIPTION = "c0115050-0000-4000-8000-000000000001"

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.errors import GuestLost, GuestUnreachable
-from gateway.guests import AgentFacts, GuestKind, Guests, Power
+from gateway.errors import GuestLost, GuestUnreachable, UpstreamRefused
+from gateway.guests import AgentFacts, GuestKind, Guests
 from gateway.inventory import ConsoleAddress, Machine
-from gateway.policy.facts import Vm
+from gateway.policy.facts import Power, Vm
 from gateway.recovery.calls import Accepted, Answer, Call, OsInfo
 
 VM = Vm("/subscriptions/s/virtualMachines/Web01", "s", "web01", "linux", "n")
@@ -208,3 +208,30 @@ async def test_silence_is_no_fact_and_not_waited_for_again(guests: Guests, fakes
     fakes.lost = True
     assert await guests.facts(DB01) is None
     assert fakes.used == set()
+
+
+async def test_the_hypervisor_is_asked_where_an_entry_names_nobody(fakes: Fakes) -> None:
+    asked: list[str] = []
+
+    async def ask(machine: Machine) -> Power:
+        asked.append(machine.vm.name)
+        return Power.OFF
+
+    guests = Guests[Machine]({"fake": GuestKind(ask_power=fakes.ask_power)}, 1.0, ask)
+    assert await guests.power(Machine(VM, CONSOLE)) is Power.OFF
+    assert await guests.power(DB01) is Power.RUNNING
+    assert asked == ["web01"]
+
+
+async def test_a_hypervisor_that_cannot_tell_leaves_it_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(_machine: Machine) -> Power:
+        raise UpstreamRefused("no")
+
+    async def stall(_machine: Machine) -> Power:
+        return await asyncio.Future[Power]()
+
+    monkeypatch.setattr("gateway.guests.guests._POWER_PATIENCE", 0.05)
+    for ask in (refuse, stall):
+        assert await Guests[Machine]({}, 1.0, ask).power(Machine(VM, CONSOLE)) is Power.UNKNOWN

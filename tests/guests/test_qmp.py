@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from gateway.errors import GuestUnreachable
-from gateway.guests import Guests, Power, guests, qemu_kinds
+from gateway.guests import Guests, guests, qemu_kinds
 from gateway.guests.qmp import ask_qemu_power
 from gateway.inventory import ConsoleAddress, Machine
-from gateway.policy.facts import Vm
+from gateway.policy.facts import Power, Vm
 
 GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}}, "capabilities": []}}
 EVENT = {"event": "RTC_CHANGE", "data": {"offset": 1}, "timestamp": {"seconds": 1}}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import GuestTimedOut, GuestUnreachable
-from gateway.guests import Guests, Power, qemu_kinds
+from gateway.guests import Guests, qemu_kinds
 from gateway.inventory import ConsoleAddress, Machine
-from gateway.policy.facts import Vm
+from gateway.policy.facts import Power, Vm
 from gateway.recovery.calls import (
     Accepted,
     Declined,
