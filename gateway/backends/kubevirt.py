@@ -16,6 +16,7 @@ from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.upstream import Upstream
 from gateway.backends.websocket_wire import UpgradeRefused
 from gateway.errors import MachineOff, UpstreamError, UpstreamRefused, UpstreamTaken
+from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace, check_plain, host_and_port
 
 # Kubernetes, "Object Names and IDs": RFC 1123 subdomains.
@@ -29,6 +30,21 @@ _SUBPROTOCOL: Final = "plain.kubevirt.io"
 _IN_USE: Final = b"Active VNC connection"
 # kubevirt: pkg/virt-api/rest/subresource.go and dialers.go
 _NOT_RUNNING: Final = (b"VMI is not running", b"because phase is")
+# kubevirt: api/core/v1/types.go, VirtualMachinePrintableStatus. Who starts or stops is neither.
+_POWER: Final = {
+    "Running": Power.RUNNING,
+    "Migrating": Power.RUNNING,
+    "Paused": Power.PAUSED,
+    "Stopped": Power.OFF,
+    "Provisioning": Power.OFF,
+    "WaitingForVolumeBinding": Power.OFF,
+    "CrashLoopBackOff": Power.OFF,
+    "ErrorUnschedulable": Power.OFF,
+    "ErrImagePull": Power.OFF,
+    "ImagePullBackOff": Power.OFF,
+    "ErrorPvcNotFound": Power.OFF,
+    "DataVolumeError": Power.OFF,
+}
 
 
 class KubevirtOptions(Options):
@@ -72,7 +88,7 @@ class KubevirtKind:
 
 
 class KubevirtBackend:
-    """Dials `kubevirt` consoles."""
+    """Dials `kubevirt` consoles, and asks for their VMs' power."""
 
     def __init__(self, resolve: Resolve | None = None) -> None:
         """`resolve` turns a host into its addresses; the system's way is the default."""
@@ -83,17 +99,15 @@ class KubevirtBackend:
         console = target.console
         options = console.options
         assert isinstance(options, KubevirtOptions)
-        found = _PATH.fullmatch(console.path or "")
-        assert found is not None, "the inventory's address was checked"
-        where = f"namespaces/{found['namespace']}"
+        namespace, name = _names(console)
         site = await find_site(self._dialler, console)
-        headers = {"Authorization": f"Bearer {await _token(console, options)}"}
+        headers = await _headers(console, options)
         # kubevirt: pkg/virt-api/rest/vnc.go. Another client's screen is taken away without
         # preserveSession; with it we are turned away, and nobody fights over a screen.
         keep = "true" if options.preserve_session else "false"
         path = (
-            f"{options.prefix}/apis/subresources.kubevirt.io/v1/{where}"
-            f"/virtualmachineinstances/{found['name']}/vnc?preserveSession={keep}"
+            f"{options.prefix}/apis/subresources.kubevirt.io/v1/namespaces/{namespace}"
+            f"/virtualmachineinstances/{name}/vnc?preserveSession={keep}"
         )
         try:
             return await site.open_screen(
@@ -104,10 +118,40 @@ class KubevirtBackend:
                 desktop_name=console.desktop_name,
             )
         except UpgradeRefused as refusal:
-            machine = (
-                f"{options.prefix}/apis/kubevirt.io/v1/{where}/virtualmachines/{found['name']}"
-            )
+            machine = _machine(console, options)
             raise await _worded(refusal, site, machine, headers) from None
+
+    async def power(self, target: Target) -> Power:
+        """Raises: UpstreamError; also where the account may not get virtualmachines."""
+        console = target.console
+        options = console.options
+        assert isinstance(options, KubevirtOptions)
+        site = await find_site(self._dialler, console)
+        headers = await _headers(console, options)
+        async with site.api() as api:
+            answer = await api.ask("GET", _machine(console, options), headers=headers)
+        if answer.status != 200:
+            raise UpstreamRefused(f"Kubernetes does not tell the VM's power ({answer.status})")
+        status = answer.find("status", "printableStatus")
+        return _POWER.get(status, Power.UNKNOWN) if isinstance(status, str) else Power.UNKNOWN
+
+
+def _names(console: Console) -> tuple[str, str]:
+    """The VM's namespace and name."""
+    found = _PATH.fullmatch(console.path or "")
+    assert found is not None, "the inventory's address was checked"
+    return found["namespace"], found["name"]
+
+
+def _machine(console: Console, options: KubevirtOptions) -> str:
+    """The VM itself, which is there whether it runs or not."""
+    namespace, name = _names(console)
+    api = f"{options.prefix}/apis/kubevirt.io/v1"
+    return f"{api}/namespaces/{namespace}/virtualmachines/{name}"
+
+
+async def _headers(console: Console, options: KubevirtOptions) -> dict[str, str]:
+    return {"Authorization": f"Bearer {await _token(console, options)}"}
 
 
 async def _token(console: Console, options: KubevirtOptions) -> str:

@@ -13,6 +13,7 @@ from gateway.backends.targets import Console, Progress, Target
 from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.upstream import Upstream
 from gateway.errors import MachineOff, UpstreamError, UpstreamRefused
+from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace, check_host, check_plain, host_and_port
 
 _UUID: Final = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -28,6 +29,8 @@ _MICROVERSION: Final = {
 _SUBPROTOCOL: Final = "binary"
 # Compute API, "Server states"
 _OFF: Final = frozenset({"SHUTOFF", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED"})
+# Compute API, "Show Server Details", OS-EXT-STS:power_state. 0 is no state.
+_POWER: Final = {1: Power.RUNNING, 3: Power.PAUSED, 4: Power.OFF, 6: Power.OFF, 7: Power.OFF}
 
 
 class OpenstackOptions(Options):
@@ -75,7 +78,7 @@ class OpenstackKind:
 
 
 class OpenstackBackend:
-    """Dials `openstack` consoles."""
+    """Dials `openstack` consoles, and asks for their VMs' power."""
 
     def __init__(self, resolve: Resolve | None = None) -> None:
         """`resolve` turns a host into its addresses; the system's way is the default."""
@@ -84,15 +87,9 @@ class OpenstackBackend:
     async def dial(self, target: Target, progress: Progress) -> Upstream:
         """Raises: UpstreamError, RfbError."""
         console = target.console
-        options = console.options
-        assert isinstance(options, OpenstackOptions)
         keystone = await find_site(self._dialler, console)
-        async with keystone.api() as api:
-            token, endpoint = await _sign_in(api, console, options)
-        nova, prefix = await self._handed_out(keystone, endpoint, "compute endpoint")
-        server = f"{prefix.rstrip('/')}/servers{console.path}"
+        nova, server, headers = await self._enter(keystone, console)
         async with nova.api() as api:
-            headers = {"X-Auth-Token": token, **_MICROVERSION}
             try:
                 address = await _ask_for_console(api, server, headers)
                 proxy, where = await self._handed_out(keystone, address, "console address")
@@ -107,6 +104,26 @@ class OpenstackBackend:
                 if await _is_off(api, server, headers):
                     raise MachineOff("the VM is turned off") from None
                 raise
+
+    async def power(self, target: Target) -> Power:
+        """Raises: UpstreamError."""
+        keystone = await find_site(self._dialler, target.console)
+        nova, server, headers = await self._enter(keystone, target.console)
+        async with nova.api() as api:
+            return await _power(api, server, headers)
+
+    async def _enter(self, keystone: Site, console: Console) -> tuple[Site, str, Mapping[str, str]]:
+        """Sign in: Nova, the server's path there, and the headers that say who asks.
+
+        Raises: UpstreamError.
+        """
+        options = console.options
+        assert isinstance(options, OpenstackOptions)
+        async with keystone.api() as api:
+            token, endpoint = await _sign_in(api, console, options)
+        nova, prefix = await self._handed_out(keystone, endpoint, "compute endpoint")
+        server = f"{prefix.rstrip('/')}/servers{console.path}"
+        return nova, server, {"X-Auth-Token": token, **_MICROVERSION}
 
     async def _handed_out(self, keystone: Site, address: str, what: str) -> tuple[Site, str]:
         """The host of an address that an API gave us, judged, and what is to be asked there.
@@ -222,8 +239,19 @@ def _websocket_target(url: SplitResult) -> str:
 
 
 async def _is_off(api: Api, server: str, headers: Mapping[str, str]) -> bool:
+    """Whether the VM is known to be off."""
     try:
-        answer = await api.ask("GET", server, headers=headers)
+        return await _power(api, server, headers) is Power.OFF
     except UpstreamError:
         return False
-    return answer.status == 200 and answer.find("server", "status") in _OFF
+
+
+async def _power(api: Api, server: str, headers: Mapping[str, str]) -> Power:
+    """Raises: UpstreamError."""
+    answer = await api.ask("GET", server, headers=headers)
+    if answer.status != 200:
+        raise UpstreamRefused(f"Nova does not tell the VM's power ({answer.status})")
+    if answer.find("server", "status") in _OFF:
+        return Power.OFF
+    state = answer.find("server", "OS-EXT-STS:power_state")
+    return _POWER.get(state, Power.UNKNOWN) if type(state) is int else Power.UNKNOWN

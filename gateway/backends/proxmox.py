@@ -13,6 +13,7 @@ from gateway.backends.targets import Console, Progress, Target
 from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.upstream import Upstream
 from gateway.errors import MachineOff, UpstreamError, UpstreamRefused
+from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace, check_plain, host_and_port
 
 _PATH: Final = re.compile(
@@ -51,7 +52,7 @@ class ProxmoxKind:
 
 
 class ProxmoxBackend:
-    """Dials `proxmox` consoles."""
+    """Dials `proxmox` consoles, and asks for their VMs' power."""
 
     def __init__(self, resolve: Resolve | None = None) -> None:
         """`resolve` turns a host into its addresses; the system's way is the default."""
@@ -60,9 +61,7 @@ class ProxmoxBackend:
     async def dial(self, target: Target, progress: Progress) -> Upstream:
         """Raises: UpstreamError, RfbError."""
         console = target.console
-        found = _PATH.fullmatch(console.path or "")
-        assert found is not None, "the inventory's address was checked"
-        machine = f"/api2/json/nodes/{found['node']}/qemu/{found['vmid']}"
+        machine = _machine(console)
         site = await find_site(self._dialler, console)
         async with site.api() as api:
             headers = await _sign_in(api, console)
@@ -86,6 +85,19 @@ class ProxmoxBackend:
                 if await _is_off(api, machine, headers):
                     raise MachineOff("the VM is turned off") from None
                 raise
+
+    async def power(self, target: Target) -> Power:
+        """Raises: UpstreamError; also where the account lacks VM.Audit."""
+        site = await find_site(self._dialler, target.console)
+        async with site.api() as api:
+            headers = await _sign_in(api, target.console)
+            return await _power(api, _machine(target.console), headers)
+
+
+def _machine(console: Console) -> str:
+    found = _PATH.fullmatch(console.path or "")
+    assert found is not None, "the inventory's address was checked"
+    return f"/api2/json/nodes/{found['node']}/qemu/{found['vmid']}"
 
 
 async def _sign_in(api: Api, console: Console) -> dict[str, str]:
@@ -139,9 +151,24 @@ def _port(granted: Answer) -> int:
 
 
 async def _is_off(api: Api, machine: str, headers: Mapping[str, str]) -> bool:
-    """Whether the VM is known to be off; an account may lack the right to ask (VM.Audit)."""
+    """Whether the VM is known to be off."""
     try:
-        answer = await api.ask("GET", f"{machine}/status/current", headers=headers)
+        return await _power(api, machine, headers) is Power.OFF
     except UpstreamError:
         return False
-    return answer.status == 200 and answer.find("data", "status") == "stopped"
+
+
+async def _power(api: Api, machine: str, headers: Mapping[str, str]) -> Power:
+    """Raises: UpstreamError."""
+    answer = await api.ask("GET", f"{machine}/status/current", headers=headers)
+    if answer.status != 200:
+        raise UpstreamRefused(f"Proxmox does not tell the VM's power ({answer.status})")
+    # qemu-server: the state of the VM's process, and what QEMU itself says of the processors.
+    match answer.find("data", "status"), answer.find("data", "qmpstatus"):
+        case ("stopped", _) | (_, "shutdown"):
+            return Power.OFF
+        case "running", "running" | "debug" | None:
+            return Power.RUNNING
+        case "running", str():
+            return Power.PAUSED
+    return Power.UNKNOWN

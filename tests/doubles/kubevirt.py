@@ -21,6 +21,7 @@ class KubevirtDouble(ApiDouble):
     def __init__(self, authority: Authority, screen: Screen) -> None:
         super().__init__(authority, screen)
         self.phase: str | None = "Running"
+        self.printable: object = None  # what its status is called, if not by its phase
         self.allowed = True
         self.may_look = True  # get virtualmachines
         self.in_use = False  # by a client of somebody else's
@@ -35,7 +36,8 @@ class KubevirtDouble(ApiDouble):
         if path == f"/apis/kubevirt.io/v1{home}/virtualmachines/{NAME}":
             if not self.may_look:
                 return _status(403, "virtualmachines is forbidden")
-            return web.json_response({"kind": "VirtualMachine"})
+            status = {"printableStatus": self.printable or ("Running" if self.phase else "Stopped")}
+            return web.json_response({"kind": "VirtualMachine", "status": status})
         if path == f"/apis/subresources.kubevirt.io/v1{home}/virtualmachineinstances/{NAME}/vnc":
             return await self._vnc(request)
         return _status(404, "not found")

@@ -17,6 +17,7 @@ from tests.doubles.authority import Authority
 
 USER, PASSWORD, PROJECT = "eva", "keystone-password-canary", "shop"
 CREDENTIAL, CREDENTIAL_SECRET = "0" * 32, "application-secret-canary"
+_POWER_STATE = "OS-EXT-STS:power_state"
 SERVER = "b16ba811-199d-4ffd-8839-ba96c1185a67"
 
 
@@ -26,6 +27,7 @@ class OpenstackDouble(ApiDouble):
     def __init__(self, authority: Authority, screen: Screen) -> None:
         super().__init__(authority, screen)
         self.status = "ACTIVE"
+        self.power_state: object = 1
         self.allowed = True
         self.old_page = False  # noVNC before 1.1.0
         self.compute_url: str | None = None  # what stands in the catalogue instead
@@ -49,7 +51,8 @@ class OpenstackDouble(ApiDouble):
         if request.path == f"/v2.1/servers/{SERVER}/remote-consoles":
             return await self._console(request)
         if request.path == f"/v2.1/servers/{SERVER}":
-            return web.json_response({"server": {"id": SERVER, "status": self.status}})
+            server = {"id": SERVER, "status": self.status, _POWER_STATE: self.power_state}
+            return web.json_response({"server": server})
         return _fault(404, "itemNotFound", "Instance could not be found.")
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:

@@ -29,6 +29,8 @@ class ProxmoxDouble(ApiDouble):
         self.old = False  # before the password was told beside the ticket
         self.second_factor = False
         self.on = True
+        self.qmp_status: object = "running"
+        self.may_look = True  # VM.Audit
         self.allowed = True
         self.tickets: list[str] = []
         self.passwords: list[str] = []
@@ -52,8 +54,14 @@ class ProxmoxDouble(ApiDouble):
             case "GET", "nodes", node, "qemu", vmid, "vncwebsocket" if (node, vmid) == (NODE, VMID):
                 return await self._vncwebsocket(request)
             case "GET", "nodes", node, "qemu", vmid, "status", "current":
-                return web.json_response({"data": {"status": "running" if self.on else "stopped"}})
+                return self._status()
         return _error(501, "Method not implemented")
+
+    def _status(self) -> web.StreamResponse:
+        if not self.may_look:
+            return _error(403, f"Permission check failed (/vms/{VMID}, VM.Audit)")
+        state = ("running", self.qmp_status) if self.on else ("stopped", "stopped")
+        return web.json_response({"data": dict(zip(("status", "qmpstatus"), state, strict=True))})
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
