@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway.backends.targets import Console, Progress
@@ -36,6 +37,7 @@ class Answer:
     reason: str
     headers: Mapping[str, str]
     body: Any  # JSON; None where it is something else
+    raw: bytes
 
     def find(self, *path: str) -> Any:
         """What lies at `path` of the body; None where there is nothing."""
@@ -77,7 +79,7 @@ class Site:
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Api]:
         """Ask the host things over HTTP until the block ends."""
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             resolver=_Found(self.addresses),
             use_dns_cache=False,
             ssl=True if self.pin is None else aiohttp.Fingerprint(bytes.fromhex(self.pin)),
@@ -89,7 +91,7 @@ class Site:
             auto_decompress=False,
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         ) as session:
-            yield Api(self, session)
+            yield Api(self, session, connector)
 
     async def open_screen(
         self,
@@ -130,9 +132,15 @@ async def find_site(dialler: Dialler, console: Console) -> Site:
 class Api:
     """Asks a site's HTTP API. Cookies are not kept, redirects never followed."""
 
-    def __init__(self, site: Site, session: aiohttp.ClientSession) -> None:
+    def __init__(self, site: Site, session: aiohttp.ClientSession, connector: _Connector) -> None:
         self._site = site
         self._session = session
+        self._connector = connector
+
+    @property
+    def certificate(self) -> bytes:
+        """In DER, what the site showed when it was last asked; b"" before."""
+        return self._connector.certificate
 
     async def ask(
         self,
@@ -142,8 +150,12 @@ class Api:
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         content: Any = None,
+        raw: bytes | None = None,
     ) -> Answer:
         """One answer, whatever its status. `path` is taken as it is, `content` becomes JSON.
+
+        One of `form`, `content` and `raw` may be given. Questions follow each other on one
+        connection, as long as the site keeps it.
 
         Raises: UpstreamRefused for a redirect and a certificate, UpstreamUnreachable.
         """
@@ -152,7 +164,7 @@ class Api:
                 method,
                 self._address(path),
                 headers=headers,
-                data=form,
+                data=form if raw is None else raw,
                 json=content,
                 allow_redirects=False,
                 ssl=self._site.context,
@@ -176,7 +188,7 @@ class Api:
             raise UpstreamUnreachable("the hypervisor's API broke off its answer") from None
         if 300 <= response.status < 400:
             raise UpstreamRefused("the hypervisor redirects elsewhere, which is never followed")
-        return Answer(response.status, response.reason or "", response.headers, _parsed(body))
+        return Answer(response.status, response.reason or "", response.headers, _parsed(body), body)
 
     def _address(self, path: str) -> URL:
         host = f"[{self._site.host}]" if ":" in self._site.host else self._site.host
@@ -202,6 +214,18 @@ def _parsed(body: bytes) -> Any:
 def _unreachable(error: OSError) -> str:
     why = os.strerror(error.errno) if error.errno else "the connection failed"
     return f"the hypervisor cannot be reached: {why}"
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Remembers the certificate: an answer without a body has no connection any more."""
+
+    certificate = b""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        connection = await super().connect(*args, **kwargs)
+        tls = connection.transport and connection.transport.get_extra_info("ssl_object")
+        self.certificate = (tls and tls.getpeercert(binary_form=True)) or b""
+        return connection
 
 
 class _Found(AbstractResolver):

@@ -17,8 +17,10 @@ from gateway.backends.rdp.verdicts import Outcome, error_of
 from gateway.backends.targets import Console, Progress, Step, Target
 from gateway.backends.tcp import Address, Dialler, Resolve
 from gateway.backends.upstream import shake_hands
+from gateway.backends.winrm import ask_winrm
 from gateway.backends.wire import Wire
 from gateway.errors import UpstreamError
+from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace
 
 _PATIENCE_EACH: Final = 3.0  # seconds for one of several addresses of a name
@@ -68,6 +70,14 @@ class RdpBackend:
         except BaseException:
             await desktop.close()
             raise
+
+    async def power(self, target: Target) -> Power:
+        """Raises: UpstreamError; also where nothing tells it, as of an RDP server."""
+        settled = target.console.options
+        assert isinstance(settled, RdpOptions)
+        if settled.machine is None or settled.winrm is None:
+            raise UpstreamError("the entry names no WinRM to ask for the VM's power")
+        return await ask_winrm(self._dialler, target.console, settled.machine, settled.winrm)
 
     async def _answering(self, console: Console) -> str:
         """The address that FreeRDP dials: resolved once, judged, and seen to answer.

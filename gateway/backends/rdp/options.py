@@ -12,6 +12,7 @@ from pydantic import Field
 
 from gateway.backends.tables import Options, read_table
 from gateway.backends.targets import Console
+from gateway.backends.winrm import Winrm, check_winrm
 from gateway.policy.places import ConsolePlace, check_plain, host_and_port
 
 RDP_PORT: Final = 3389
@@ -31,11 +32,16 @@ class RdpOptions:
     security: Security = "any"
     memory: int = 512
     run_as: str | None = None
+    winrm: Winrm | None = None  # where the VM's power is asked
 
 
 class _Table(Options):
     memory: int = Field(512, ge=128, le=4096)  # MiB that each of the two programs may have
     run_as: str | None = Field(None, min_length=1, max_length=32)
+
+
+class _HypervTable(_Table):
+    winrm: Winrm | None = None
 
 
 class _RdpTable(_Table):
@@ -69,8 +75,9 @@ def read(table: Mapping[str, Any], console: Console) -> RdpOptions:
         return RdpOptions(None, known.security, known.memory, known.run_as)
     assert console.path is not None
     machine = console.path.removeprefix("/")
-    hyperv = read_table(_Table, table, "hyperv")
-    return RdpOptions(machine, "nla", hyperv.memory, hyperv.run_as)
+    hyperv = read_table(_HypervTable, table, "hyperv")
+    check_winrm(hyperv.winrm)
+    return RdpOptions(machine, "nla", hyperv.memory, hyperv.run_as, hyperv.winrm)
 
 
 def account(user: str) -> tuple[str, str | None]:
