@@ -119,11 +119,14 @@ class _Ending:
 
 def _order(console: Console, settled: RdpOptions, address: str) -> Order:
     assert console.user is not None and console.password is not None
+    assert console.port is not None
     return Order(
         arguments(console, settled, address),
         environment(console),
         settings(*options.account(console.user)),
         console.password,
+        console.port,
+        () if console.ca_file is None else (str(console.ca_file),),
         settled.memory,
         settled.run_as,
     )

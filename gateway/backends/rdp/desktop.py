@@ -35,6 +35,8 @@ class Order:
     environment: dict[str, str]
     settings: str
     password: str = field(repr=False)
+    port: int  # the only one that FreeRDP may connect to
+    authorities: tuple[str, ...]  # files that it must read
     memory: int  # MiB
     run_as: str | None
 
@@ -78,6 +80,8 @@ class Desktop(asyncio.Protocol):
                     "parent": os.getpid(),
                     "user": user,
                     "memory": order.memory * _MEBI,
+                    "port": order.port,
+                    "authorities": order.authorities,
                     "arguments": order.arguments,
                     "environment": order.environment,
                     "settings": order.settings,

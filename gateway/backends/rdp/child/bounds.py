@@ -6,6 +6,7 @@ import ctypes
 import os
 import resource
 import signal
+import struct
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -43,8 +44,19 @@ def confine(memory: int, user: tuple[int, int] | None) -> None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)  # nor any capability back, by whatever it starts
+    _give_up_capabilities()
     _prctl(_PR_SET_DUMPABLE, 0)  # the same user's other processes read no password from it
+
+
+def _give_up_capabilities() -> None:
+    """Root without them owns its files and no more. capabilities(7), linux/capability.h."""
+    version_3, ourselves = 0x20080522, 0
+    header = struct.pack("=Ii", version_3, ourselves)
+    none = bytes(24)  # effective, permitted and inheritable, 64 bits each
+    if _libc.capset(header, none):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def die_with_parent(parent: int, number: signal.Signals) -> None:

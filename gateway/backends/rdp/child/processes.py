@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from gateway.backends.rdp.child.bounds import die_with_parent
+from gateway.backends.rdp.child.sandbox import Allowed, keep_within
 
 
 class Process:
@@ -21,8 +22,10 @@ class Process:
         environment: Mapping[str, str],
         files: Mapping[int, int],
         folder: str,
+        *,
+        allowed: Allowed,
     ) -> None:
-        """Start it in `folder`.
+        """Start it in `folder`, where it may touch nothing but itself and `allowed`.
 
         `files`: which of our file descriptors it has as which of its own; it has no others.
 
@@ -43,6 +46,7 @@ class Process:
                 }
                 for new, copy in kept.items():
                     os.dup2(copy, new)
+                keep_within(allowed, program)
                 os.execve(program, [program, *arguments], dict(environment))  # noqa: S606
             except OSError as error:
                 os.write(told, str(error.errno).encode())

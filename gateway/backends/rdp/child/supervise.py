@@ -19,6 +19,7 @@ from gateway.backends.rdp.child.bounds import confine, die_with_parent
 from gateway.backends.rdp.child.processes import Process
 from gateway.backends.rdp.child.remarks import Remarks
 from gateway.backends.rdp.child.resizing import set_screen_size
+from gateway.backends.rdp.child.sandbox import Allowed, keep_among_ourselves
 from gateway.backends.rdp.child.xserver import XServer, authority, new_cookie
 
 _LONGEST_ORDER = 64 * 1024
@@ -26,6 +27,14 @@ _XSERVER_PATIENCE = 5_000  # milliseconds
 _FIRST_SIZE = "1024x768"
 _MOST_PIXELS = 33_200_000  # what the gateway takes from any console
 _OUTPUT = 65536
+# What both programs and their libraries read; never the gateway's own files, nor anybody's home.
+_SYSTEM = (
+    *("/usr", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys/devices/system"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/nsswitch.conf"),
+    *("/etc/passwd", "/etc/group", "/etc/X11", "/etc/fonts", "/etc/crypto-policies"),
+    *("/etc/ssl/openssl.cnf", "/etc/krb5.conf", "/etc/krb5.conf.d", "/etc/gss"),
+)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
 def main() -> int:
@@ -36,6 +45,7 @@ def main() -> int:
         return 0
     try:
         confine(order["memory"], order["user"])
+        keep_among_ourselves()
         console = _Console(gateway, order, _heed_termination())
         die_with_parent(order["parent"], signal.SIGTERM)
         try:
@@ -152,7 +162,11 @@ class _Console:
             *("-extension", "GLX", "-extension", "SECURITY", "-extension", "XVideo"),
         ]
         process = self._start(
-            self._order["xvnc"], arguments, {}, {0: null, 1: null, 2: null, 3: told}
+            self._order["xvnc"],
+            arguments,
+            {},
+            {0: null, 1: null, 2: null, 3: told},
+            Allowed(_SYSTEM, (self._order["folder"], *_keymaps()), _DEVICES),
         )
         os.close(told)
         os.close(null)
@@ -184,13 +198,24 @@ class _Console:
             ["console.rdp", *self._order["arguments"]],
             environment,
             {0: password, 1: written, 2: written},
+            Allowed(
+                (*_SYSTEM, *self._order["authorities"]),
+                (self._order["folder"],),
+                _DEVICES,
+                (self._order["port"],),
+            ),
         )
         os.close(password)
         os.close(written)
         return process, output
 
     def _start(
-        self, program: str, arguments: list[str], environment: dict[str, str], files: dict[int, int]
+        self,
+        program: str,
+        arguments: list[str],
+        environment: dict[str, str],
+        files: dict[int, int],
+        allowed: Allowed,
     ) -> Process:
         folder = self._order["folder"]
         process = Process(
@@ -207,6 +232,7 @@ class _Console:
             },
             files,
             folder,
+            allowed=allowed,
         )
         self._processes.append(process)
         return process
@@ -216,6 +242,11 @@ class _Console:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         os.write(file, data)  # at once: it is short
         os.close(file)
+
+
+def _keymaps() -> tuple[str, ...]:
+    """Where the X server has its keymap compiled: xorg-server, xkb/ddxLoad.c."""
+    return ("/var/lib/xkb",) if os.geteuid() == 0 else ("/tmp",)  # noqa: S108
 
 
 def _heed_termination() -> int:
