@@ -44,14 +44,14 @@ def check_no_secret(url: SplitResult) -> None:
 
 
 def host_and_port(url: SplitResult, default: int, example: str) -> tuple[str, int]:
-    """The host, in lower case, and the port. Raises: ValueError."""
+    """The host, in one spelling, and the port. Raises: ValueError."""
     if not url.hostname:
         raise ValueError(f"must look like {example}")
     port = default if url.port is None else url.port
     if port == 0:
         raise ValueError("wants a port other than 0")
     check_host(url.hostname)
-    return url.hostname, port
+    return _one_spelling(url.hostname), port
 
 
 def check_host(host: str) -> None:
@@ -78,6 +78,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _one_spelling(host: str) -> str:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host.removesuffix(".")  # RFC 1034 §3.1: the root, which is meant anyway
+
+
 def _check_name(host: str) -> None:
     # inet_aton(3) takes 2852039166, 0xa9fea9fe and 169.254.43518 for addresses: we do not.
     if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
@@ -91,6 +98,8 @@ def socket_path(url: SplitResult, scheme: str) -> str:
     path = url.path
     if url.netloc or not path.startswith("/") or ".." in path.split("/"):
         raise ValueError(f"must look like {scheme}:///run/vm/web01.sock, an absolute path")
+    if not path.isprintable():
+        raise ValueError("the path may hold printable characters only")
     path = posixpath.normpath(path)
     if _MAX_UNIX_PATH < len(path.encode()):
         raise ValueError(f"a socket's path has at most {_MAX_UNIX_PATH} bytes")

@@ -87,7 +87,9 @@ def test_machines_are_found_in_any_case() -> None:
     [
         ("vnc://10.0.0.5:5901", "vnc://10.0.0.5:5901"),
         ("vnc://hv1.example", "vnc://hv1.example:5900"),
+        ("vnc://HV1.Example.:5900", "vnc://hv1.example:5900"),
         ("vnc://[fd12::5]:5901", "vnc://[fd12::5]:5901"),
+        ("vnc://[FD12:0:0:0::05]:5901", "vnc://[fd12::5]:5901"),
         ("vnc://localhost:5901", "vnc://localhost:5901"),
         ("vnc+unix:///run/vm/web01.sock", "vnc+unix:///run/vm/web01.sock"),
         ("demo:web01", "demo:web01"),
@@ -120,6 +122,7 @@ def test_consoles_are_understood(text: str, written: str) -> None:
         ("vnc://hv1_é.example:5901", "not a host name"),
         ("vnc+unix://run/web01.sock", "absolute path"),
         ("vnc+unix:///run/../web01.sock", "absolute path"),
+        ("vnc+unix:///run/\u202eweb01.sock", "printable characters only"),
         (f"vnc+unix:///{'x' * 107}", "at most 107 bytes"),
         ("demo:../x", "must look like demo:web01"),
     ],
