@@ -21,6 +21,7 @@ from gateway.backends.vnc import VncBackend
 from gateway.consoles.participants import End, Part, Participant, Rights
 from gateway.consoles.registry import Registry
 from gateway.consoles.session import ConsoleSession, Waiting
+from gateway.inventory import Machine
 from gateway.policy.facts import CONSENT_LIFETIME, Consent, EndCode
 from gateway.viewing.stream import Stream
 from tests.doubles.watching import at_port
@@ -141,16 +142,24 @@ def a_consent(clock: Callable[[], datetime], consent_id: str = CONSENT) -> Conse
 
 @asynccontextmanager
 async def staged(
-    upstream_port: int, *, waiting: Waiting | None = None, tls: ssl.SSLContext | None = None
+    upstream_port: int = 0,
+    *,
+    waiting: Waiting | None = None,
+    tls: ssl.SSLContext | None = None,
+    machine: Machine | None = None,
+    dialler: Backends | None = None,
 ) -> AsyncIterator[Stage]:
-    """A registry that dials `upstream_port`, and a server in front of it."""
+    """A registry that dials `upstream_port`, and a server in front of it.
+
+    `machine` and what dials it stand in the port's stead where they are given.
+    """
     clock = JumpClock()
-    dialler = Backends({"vnc": VncBackend()})
+    dialler = dialler or Backends({"vnc": VncBackend()})
     registry = Registry(dialler.dial, clock, waiting=waiting)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(registry.run(), name="consoles")
         await registry.running()
-        stage = Stage(registry, clock, a_consent(clock), at_port(upstream_port))
+        stage = Stage(registry, clock, a_consent(clock), machine or at_port(upstream_port))
         app = web.Application()
         app.router.add_get(
             "/consoles/{consent_id}/stream", Stream(registry, stage.admit, ORIGIN).serve

@@ -54,6 +54,7 @@ class FaultProxy:
         self._links: set[_Link] = set()
         self.port = 0
         self.accepted = 0
+        self.most = 0  # that were ever open at once
         self.towards_client = Faults()
         self.towards_server = Faults()
 
@@ -119,6 +120,7 @@ class FaultProxy:
             return
         link = _Link(writer, ends[1])
         self._links.add(link)
+        self.most = max(self.most, self.live)
         try:
             await link.relay(reader, ends[0], self.towards_server, self.towards_client)
         finally:

@@ -34,7 +34,13 @@ class GatewayViewer:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, address: str, origin: str, tls: ssl.SSLContext, *, ticket: str = "", token: str = ""
+        cls,
+        address: str,
+        origin: str,
+        tls: ssl.SSLContext | None,
+        *,
+        ticket: str = "",
+        token: str = "",
     ) -> AsyncIterator[Self]:
         """By a ticket, as the operator, or by a bearer token, as the tenant."""
         protocols = ["eva.rfb", *([f"ticket.{ticket}"] if ticket else [])]

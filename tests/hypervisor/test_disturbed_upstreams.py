@@ -1,0 +1,152 @@
+"""Every kind of upstream, disturbed while people look at it: what they are told, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.backends import Backends, backends_of, load_kinds
+from gateway.consoles.link import TIMING, Timing
+from gateway.consoles.session import Waiting
+from gateway.consoles.states import ConsoleState
+from tests.doubles.console_stage import ORIGIN, Stage, staged
+from tests.hypervisor.gateway_viewer import GatewayViewer
+from tests.hypervisor.upstream_kinds import ALL, WEBSOCKETS, Disturbed, Engines, disturbed
+
+pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
+
+KINDS = load_kinds()
+# A link that is as it is but for its patience.
+HASTY = Timing(
+    first_retry=0.2, last_retry=0.5, taken=1.0, refused=0.5, quiet=1.0, dead=2.0, settled=1.0
+)
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    with ExitStack() as stack:
+        yield Engines(stack)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Consoles put their folders where no other test run's are."""
+    tmp_path_factory.getbasetemp()  # which stays where it is
+    with tempfile.TemporaryDirectory(prefix="eva-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield
+
+
+@dataclass
+class Scene:
+    """A live session of two people."""
+
+    room: Disturbed
+    stage: Stage
+    operator: GatewayViewer
+    tenant: GatewayViewer
+
+    async def becomes(self, state: str, within: float = 30.0) -> ConsoleState:
+        async with asyncio.timeout(within):
+            async for view in self.stage.session.changes():
+                if view.state.name == state:
+                    return view.state
+        raise AssertionError(f"the session ended before it was {state}")
+
+    async def shows(self) -> None:
+        """Both see, pixel by pixel, what the hypervisor shows by now."""
+        await asyncio.to_thread(self.room.change)
+        for viewer in (self.operator, self.tenant):
+            await viewer.sees(self.room.screendump)
+            assert viewer.open
+
+
+@asynccontextmanager
+async def watched(room: Disturbed, timing: Timing = TIMING) -> AsyncIterator[Scene]:
+    dialler = Backends(backends_of(KINDS))
+    async with (
+        staged(machine=room.machine, dialler=dialler, waiting=Waiting(link=timing)) as stage,
+        GatewayViewer.opened(stage.url, ORIGIN, None, ticket="operator") as operator,
+        GatewayViewer.opened(stage.url, ORIGIN, None, ticket="tenant") as tenant,
+    ):
+        scene = Scene(room, stage, operator, tenant)
+        for viewer in (operator, tenant):
+            await viewer.until(lambda: viewer.connection.ready)  # noqa: B023 - awaited at once
+        await operator.point(2, 2)  # Xvnc paints a pointer that nobody put where it is
+        await scene.becomes("live")
+        yield scene
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_a_reset_is_told_at_once_and_the_picture_comes_back(
+    kind: str, engines: Engines, tmp_path: Path
+) -> None:
+    async with disturbed(kind, engines, tmp_path) as room, watched(room) as scene:
+        await scene.shows()
+        at = time.monotonic()
+        room.proxy.reset()
+        await scene.becomes("reconnecting")
+        told = time.monotonic() - at
+        await scene.becomes("live")
+        back = time.monotonic() - at
+        await scene.operator.point(2, 2)
+        await scene.shows()
+        print(f"{kind}: told after {told:.2f} s, back after {back:.2f} s")
+        assert told < 2
+        assert back < 5
+        assert room.proxy.live == 1
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_a_half_closed_connection_is_left(
+    kind: str, engines: Engines, tmp_path: Path
+) -> None:
+    async with disturbed(kind, engines, tmp_path) as room, watched(room, HASTY) as scene:
+        at = time.monotonic()
+        room.proxy.half_close()
+        await scene.becomes("reconnecting")
+        assert time.monotonic() - at < 2
+        await scene.becomes("live")
+        await scene.operator.point(2, 2)
+        await scene.shows()
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_one_byte_at_a_time_and_late_shows_the_same_picture(
+    kind: str, engines: Engines, tmp_path: Path
+) -> None:
+    async with disturbed(kind, engines, tmp_path) as room:
+        room.proxy.towards_client.slice_size = 7  # a first picture is a megabyte
+        if kind != "wss":  # QEMU 7.2 dies of a handshake in pieces, where it speaks TLS itself
+            room.proxy.towards_server.slice_size = 1
+        async with watched(room) as scene:
+            if kind != "rdp":  # xrdp sends a megabyte for each picture
+                room.proxy.towards_client.slice_size = 1
+            room.proxy.towards_client.latency = 0.5
+            dialled = room.proxy.accepted
+            await scene.shows()
+            assert room.proxy.accepted == dialled
+
+
+@pytest.mark.parametrize("kind", WEBSOCKETS)
+async def test_a_black_hole_is_noticed(kind: str, engines: Engines, tmp_path: Path) -> None:
+    async with disturbed(kind, engines, tmp_path) as room, watched(room, HASTY) as scene:
+        await scene.shows()
+        at = time.monotonic()
+        room.proxy.black_hole()
+        await scene.becomes("reconnecting")
+        noticed = time.monotonic() - at
+        assert noticed < HASTY.quiet + HASTY.dead + 2
+        room.proxy.heal()
+        await scene.becomes("live")
+        await scene.shows()
+    assert TIMING.quiet + TIMING.dead <= 10
