@@ -116,13 +116,29 @@ async def _listen(
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main`, for the rest of the process, on the faster event loop where there is one."""
+    """Run `main`, for the rest of the process, on the faster event loop where there is one.
+
+    Raises: GatewayError, bare where it came through task groups; what else `main` raises.
+    """
     # What was loaded by now stays. Looking through all of it for garbage takes a tenth of a second
     # now and then, in which no console moves.
     gc.collect()
     gc.freeze()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main)
+        try:
+            runner.run(main)
+        except BaseExceptionGroup as group:
+            error = _alone(group)
+            if isinstance(error, GatewayError):
+                raise error from None
+            raise
+
+
+def _alone(error: BaseException) -> BaseException:
+    """The one error that there is in groups of one each."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -83,6 +83,14 @@ def run_demo(
     state_dir: Annotated[
         Path, typer.Option("--state-dir", metavar="DIR", help="Where its state lies meanwhile.")
     ] = Path("var/demo"),
+    engines: Annotated[
+        bool,
+        typer.Option(
+            "--engines/--no-engines",
+            help="Add a VM for QEMU's VNC, VNC in a WebSocket and RDP each, where their programs "
+            "are installed.",
+        ),
+    ] = True,
 ) -> None:
     """Run a gateway with a built-in hypervisor, fresh accounts and random passwords.
 
@@ -92,4 +100,6 @@ def run_demo(
     """
     from gateway import demo, serving  # noqa: PLC0415 - as above
 
-    serving.run(demo.run_demo(port=port, state_directory=state_dir, ready_file=ready_file))
+    serving.run(
+        demo.run_demo(port=port, state_directory=state_dir, ready_file=ready_file, engines=engines)
+    )

@@ -8,20 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.app import Gateway
-from gateway.backends.demo import DemoHypervisor
-from gateway.demo.cast import CONTOSO, FABRIKAM, DemoAccount, DemoProgram
+from gateway.demo.cast import CONTOSO, FABRIKAM, DemoProgram
+from gateway.demo.site import Site
 from gateway.identity.directory import provider_subscription, tenant_id
 
 
-def write_ready_file(
-    path: Path,
-    gateway: Gateway,
-    accounts: tuple[DemoAccount, ...],
-    programs: tuple[DemoProgram, DemoProgram],
-    hypervisor: DemoHypervisor,
-) -> None:
+def write_ready_file(path: Path, site: Site, programs: tuple[DemoProgram, DemoProgram]) -> None:
     """For scripts: everything that this demo's start made up, readable by its user alone."""
-    ready = _ready(gateway, accounts, hypervisor) | _ready_for_arm(gateway, *programs)
+    ready = _ready(site) | _ready_for_arm(site.gateway, *programs)
     content = json.dumps(ready, indent=2)
     unfinished = path.with_name(path.name + ".part")
     unfinished.unlink(missing_ok=True)
@@ -31,10 +25,8 @@ def write_ready_file(
     unfinished.replace(path)
 
 
-def _ready(
-    gateway: Gateway, accounts: tuple[DemoAccount, ...], hypervisor: DemoHypervisor
-) -> dict[str, Any]:
-    settings = gateway.settings
+def _ready(site: Site) -> dict[str, Any]:
+    settings = site.gateway.settings
     return {
         "base_address": settings.public_base,
         "operations_address": f"http://{settings.operations_listen}",
@@ -48,18 +40,19 @@ def _ready(
                 "code_secret": account.code_secret,
                 "subscription_ids": list(account.subscriptions),
             }
-            for account in accounts
+            for account in site.accounts
         ],
         "subscription_ids": [CONTOSO, FABRIKAM],
         "enabled_subscription_ids": [CONTOSO],
         "vms": [
             {
-                "name": machine.vm.name,
-                "resource_id": machine.vm.resource_id,
-                "state": hypervisor.state(machine.vm.name),
-                "users": hypervisor.users(machine.vm.name),
+                "name": vm.name,
+                "resource_id": vm.resource_id,
+                "state": vm.state,
+                "users": vm.users,
+                "console": vm.way,
             }
-            for machine in gateway.inventory.machines()
+            for vm in site.vms()
         ],
     }
 

@@ -17,8 +17,10 @@ from gateway.backends import load_kinds
 from gateway.backends.demo import DemoBackend, DemoHypervisor
 from gateway.certificates import make_development_certificates
 from gateway.demo.cast import CONTOSO, LOOPBACK, NODE, DemoAccount
+from gateway.demo.engines import ENGINES, Engines
 from gateway.demo.furnishing import furnish, furnish_programs
 from gateway.demo.ready_file import write_ready_file
+from gateway.demo.site import Site
 from gateway.demo.welcome import codes_of_the_moment, welcome
 from gateway.errors import SettingsError
 from gateway.guests.demo import demo_kind
@@ -28,9 +30,12 @@ from gateway.serving import Signals, listening, load_tls
 from gateway.settings import Settings
 
 
-async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None) -> None:
+async def run_demo(
+    *, port: int, state_directory: Path, ready_file: Path | None, engines: bool = True
+) -> None:
     """Serve the demo on loopback until SIGTERM or SIGINT, all its state made anew.
 
+    `engines`: with a VM more for each kind of console whose programs are installed.
     Raises: SettingsError, where the port is taken or the folder cannot be used.
     """
     settings = _settings(port, state_directory)
@@ -40,23 +45,37 @@ async def run_demo(*, port: int, state_directory: Path, ready_file: Path | None)
         log = stack.enter_context((state_directory / "gateway.log").open("a", encoding="utf-8"))
         configure_logs(to=log)
         hypervisor = await stack.enter_async_context(_hypervisor())
-        kinds = load_kinds()
-        gateway = await stack.enter_async_context(
-            open_gateway(
-                settings,
-                inventory=Inventory.parse(hypervisor.inventory(NODE, CONTOSO), kinds),
-                kinds=kinds,
-                backends={"demo": DemoBackend(hypervisor)},
-                guests={"demo": demo_kind(hypervisor)},
-            )
-        )
-        accounts = await furnish(gateway.services)
-        programs = await furnish_programs(gateway.services, accounts)
+        more = await stack.enter_async_context(Engines(ENGINES if engines else ()))
+        gateway = await stack.enter_async_context(_gateway(settings, hypervisor))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(more.start(), name="engines")
+            accounts = await furnish(gateway.services)
+            programs = await furnish_programs(gateway.services, accounts)
+        _add_machines(gateway, more)
         await stack.enter_async_context(listening(gateway, tls))
+        site = Site(gateway, accounts, hypervisor, more)
         if ready_file:
-            write_ready_file(ready_file, gateway, accounts, programs, hypervisor)
+            write_ready_file(ready_file, site, programs)
             stack.callback(ready_file.unlink, missing_ok=True)
-        await _receive_visitors(signals, gateway, accounts, hypervisor)
+        await _receive_visitors(signals, site)
+
+
+def _gateway(
+    settings: Settings, hypervisor: DemoHypervisor
+) -> contextlib.AbstractAsyncContextManager[Gateway]:
+    kinds = load_kinds()
+    return open_gateway(
+        settings,
+        inventory=Inventory.parse(hypervisor.inventory(NODE, CONTOSO), kinds),
+        kinds=kinds,
+        backends={"demo": DemoBackend(hypervisor)},
+        guests={"demo": demo_kind(hypervisor)},
+    )
+
+
+def _add_machines(gateway: Gateway, engines: Engines) -> None:
+    more = Inventory.parse(engines.inventory(NODE, CONTOSO), gateway.kinds)
+    gateway.inventory.replace([*gateway.inventory.machines(), *more.machines()])
 
 
 def _settings(port: int, state_directory: Path) -> Settings:
@@ -100,19 +119,15 @@ async def _hypervisor() -> AsyncIterator[DemoHypervisor]:
         await hypervisor.stop()
 
 
-async def _receive_visitors(
-    signals: Signals,
-    gateway: Gateway,
-    accounts: tuple[DemoAccount, ...],
-    hypervisor: DemoHypervisor,
-) -> None:
+async def _receive_visitors(signals: Signals, site: Site) -> None:
     """Say what to try; on a terminal, keep showing the one-time codes of the moment."""
     console = Console()
-    console.print(welcome(gateway, accounts, hypervisor), soft_wrap=True)
+    console.print(welcome(site), soft_wrap=True)
     if not sys.stdout.isatty():
         sys.stdout.flush()
         await signals.until_stop(_nothing_to_reload)
         return
+    accounts = site.accounts
     with Live(codes_of_the_moment(accounts), console=console, auto_refresh=False) as live:
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(_tick(live, accounts), name="one-time codes")

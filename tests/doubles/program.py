@@ -63,12 +63,17 @@ async def running_demo(
     *,
     command: Sequence[str] = (sys.executable, "-m", "gateway"),
     environment: Mapping[str, str] | None = None,
+    engines: bool = False,
 ) -> AsyncIterator[Program]:
-    """`eva-gateway demo` in `folder`, until the block ends."""
+    """`eva-gateway demo` in `folder`, until the block ends.
+
+    `engines`: with the VMs of other kinds that can be shown here, too.
+    """
     ready_file, log = folder / "ready.json", folder / "demo.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command, "demo", "--port", str(free_port()), "--ready-file", str(ready_file),
+            "--engines" if engines else "--no-engines",
             cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
             env={**os.environ, **(environment or {})},
         )  # fmt: skip
