@@ -21,6 +21,7 @@ from gateway.backends.rdp import RdpKind
 from gateway.backends.targets import Console
 from gateway.backends.vnc import VncKind
 from gateway.backends.wss import WssKind
+from gateway.backends.xenserver import XenserverKind
 from gateway.errors import SettingsError
 from gateway.policy.places import ConsolePlace
 
@@ -61,6 +62,7 @@ BUILT_IN: Final[tuple[Callable[[], Kind], ...]] = (
     ProxmoxKind,
     KubevirtKind,
     OpenstackKind,
+    XenserverKind,
     RdpKind,
     DemoKind,
 )

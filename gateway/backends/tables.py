@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from gateway.backends.targets import Console
+
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Options(BaseModel):
@@ -66,3 +69,11 @@ def plain_secret(console: Console, what: str) -> None:
         raise ValueError(f"password_file: missing; it must hold {what}")
     if not console.password.isascii() or not console.password.isprintable():
         raise ValueError(f"password_file: {what} may hold printable ASCII only")
+
+
+def plain_pin(text: str) -> str:
+    """A certificate's SHA-256 fingerprint as 64 lower-case hex digits. Raises: ValueError."""
+    pin = text.lower().removeprefix("sha256:").replace(":", "")
+    if not _FINGERPRINT.fullmatch(pin):
+        raise ValueError("must be the SHA-256 fingerprint, 64 hex digits")
+    return pin

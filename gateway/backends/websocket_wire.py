@@ -31,7 +31,8 @@ from gateway.errors import RfbError, UpstreamError, UpstreamRefused, UpstreamUnr
 # Frames are handed on whole: this much may lie here. Messages have no end that matters to us.
 MAX_FRAME: Final = 4 * 1024 * 1024
 # Proxmox takes no fragments and no frame above 128 KiB (pve-http-server, APIServer/AnyEvent.pm).
-_MAX_SENT: Final = 64 * 1024
+# XAPI's takes no frame whose length has 64 bits (xen-api, wsproxy/src/websockets.ml).
+_MAX_SENT: Final = 64 * 1024 - 1
 # A frame costs microseconds whatever is in it: the loop is given back after so many.
 _PIECE: Final = 4096
 _FRAMES_AT_ONCE: Final = 1024

@@ -24,13 +24,12 @@ from cryptography.x509 import load_der_x509_certificate
 from pydantic import Field, field_validator
 
 from gateway.backends.site import Answer, Api, find_site
-from gateway.backends.tables import Options
+from gateway.backends.tables import Options, plain_pin
 from gateway.backends.targets import Console
 from gateway.backends.tcp import Dialler
 from gateway.errors import UpstreamError, UpstreamRefused
 from gateway.policy.facts import Power
 
-_PIN: Final = re.compile(r"[0-9a-f]{64}")
 _PATH: Final = "/wsman"
 _TEXT: Final = {"Content-Type": "application/soap+xml;charset=UTF-8"}
 _CHALLENGE: Final = re.compile(r"Negotiate ([A-Za-z0-9+/=]{1,65536})")
@@ -76,12 +75,7 @@ class Winrm(Options):
     @field_validator("pin")
     @classmethod
     def _plain_pin(cls, pin: str | None) -> str | None:
-        if pin is None:
-            return None
-        plain = pin.lower().removeprefix("sha256:").replace(":", "")
-        if not _PIN.fullmatch(plain):
-            raise ValueError("must be the SHA-256 fingerprint, 64 hex digits")
-        return plain
+        return None if pin is None else plain_pin(pin)
 
 
 def check_winrm(given: Winrm | None) -> None:

@@ -17,7 +17,7 @@ from gateway.policy.facts import Power
 from tests.doubles.apiworld import KINDS, backends, world_of
 from tests.doubles.authority import Authority
 
-TELLING = ("proxmox", "proxmox-user", "kubevirt", "openstack", "openstack-credential")
+TELLING = ("proxmox", "proxmox-user", "kubevirt", "openstack", "openstack-credential", "xenserver")
 
 
 async def ask(machine: Machine) -> Power:
@@ -54,6 +54,12 @@ async def ask(machine: Machine) -> Power:
         ("openstack", {"power_state": 0}, Power.UNKNOWN),
         ("openstack", {"power_state": True}, Power.UNKNOWN),
         ("openstack", {"power_state": {}}, Power.UNKNOWN),
+        ("xenserver", {}, Power.RUNNING),
+        ("xenserver", {"state": "Paused"}, Power.PAUSED),
+        ("xenserver", {"state": "Halted"}, Power.OFF),
+        ("xenserver", {"state": "Suspended"}, Power.OFF),
+        ("xenserver", {"state": "Dreaming"}, Power.UNKNOWN),
+        ("xenserver", {"state": ["Running"]}, Power.UNKNOWN),
     ],
 )
 async def test_the_api_tells_the_power(

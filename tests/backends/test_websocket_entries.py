@@ -54,6 +54,19 @@ from tests.doubles.rfbserver import FakeRfbServer
             {"table": "[machine.openstack]\ninterface = 'x'\nproject = 'a'"},
             "openstack.interface: Input should be",
         ),
+        ("xenserver", {"console": "xenserver://a.example/web01"}, "console: must look like"),
+        ("xenserver", {"user": ""}, "user: missing"),
+        ("xenserver", {"password_file": ""}, "password_file: missing"),
+        (
+            "xenserver",
+            {"table": "[machine.xenserver.pins]\n'hv2.example' = 'ab'"},
+            "xenserver.pins.hv2.example: must be the SHA-256 fingerprint",
+        ),
+        (
+            "xenserver",
+            {"table": f"[machine.xenserver.pins]\n'169.254.0.1' = '{'ab' * 32}'"},
+            "xenserver.pins.169.254.0.1: .*link-local",
+        ),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_inventory_are_named(
@@ -74,6 +87,11 @@ def test_mistakes_in_the_inventory_are_named(
             "openstack",
             "openstack://a.example/B16BA811-199D-4FFD-8839-BA96C1185A67",
             "openstack://a.example:5000/b16ba811-199d-4ffd-8839-ba96c1185a67",
+        ),
+        (
+            "xenserver",
+            "xenserver://a.example/B16BA811-199D-4FFD-8839-BA96C1185A67",
+            "xenserver://A.example:443/b16ba811-199d-4ffd-8839-ba96c1185a67",
         ),
     ],
 )

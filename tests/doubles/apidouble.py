@@ -46,6 +46,7 @@ class ApiDouble:
         self.garbage: bytes | None = None  # what stands instead of every answer's body
         self.address = "127.0.0.1"
         self.port = 0
+        self.wanted_port = 0  # the system chooses
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(authority.certificate_file, authority.key_file)
         self._runner: web.AppRunner | None = None
@@ -55,7 +56,7 @@ class ApiDouble:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.address, 0, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, self.address, self.wanted_port, ssl_context=self._tls)
         await site.start()
         assert site._server is not None
         self.port = site._server.sockets[0].getsockname()[1]

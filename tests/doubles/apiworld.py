@@ -14,7 +14,7 @@ from aiohttp import web
 from gateway.backends import Backends, backends_of, load_kinds
 from gateway.errors import GatewayError, RfbError, UpstreamError
 from gateway.inventory import Inventory, Machine
-from tests.doubles import kubevirt, openstack, proxmox
+from tests.doubles import kubevirt, openstack, proxmox, xapi
 from tests.doubles.apidouble import ApiDouble, Screen
 from tests.doubles.authority import Authority
 from tests.doubles.kubevirt import KubevirtDouble
@@ -22,6 +22,7 @@ from tests.doubles.openstack import OpenstackDouble
 from tests.doubles.proxmox import ProxmoxDouble
 from tests.doubles.rfbserver import FakeRfbServer
 from tests.doubles.watching import ignore
+from tests.doubles.xapi import XapiDouble
 
 KINDS = load_kinds()
 HEADER_SECRET = "header-secret-canary"
@@ -75,44 +76,43 @@ class World:
             "kubevirt": f"kubevirt://127.0.0.1:PORT/{kubevirt.NAMESPACE}/{kubevirt.NAME}",
             "openstack": f"openstack://127.0.0.1:PORT/{openstack.SERVER}",
             "openstack-credential": f"openstack://127.0.0.1:PORT/{openstack.SERVER}",
+            "xenserver": f"xenserver://127.0.0.1:PORT/{xapi.VM}",
         }[self.kind]
 
     def _keys(self) -> dict[str, str]:
-        identity = '[machine.openstack]\nidentity_path = "/identity/v3"\nregion = "one"\n'
         secret = self.folder / "secret"
-        keys = {"password_file": f'"{secret}"'}
-        match self.kind:
-            case "wss":
-                secret.write_text(HEADER_SECRET)
-                table = f'[machine.wss]\nsubprotocol = "binary"\nheaders.X-Key.file = "{secret}"'
-                return {"table": table}
-            case "proxmox":
-                secret.write_text(proxmox.TOKEN_SECRET)
-                return keys | {"user": f'"{proxmox.TOKEN}"'}
-            case "proxmox-user":
-                secret.write_text(proxmox.PASSWORD)
-                return keys | {"user": f'"{proxmox.USER}"'}
-            case "kubevirt":
-                secret.write_text(kubevirt.TOKEN)
-                return keys
-            case "openstack":
-                secret.write_text(openstack.PASSWORD)
-                table = f'{identity}project = "{openstack.PROJECT}"'
-                return keys | {"user": f'"{openstack.USER}"', "table": table}
-            case _:
-                secret.write_text(openstack.CREDENTIAL_SECRET)
-                table = f"{identity}application_credential = true"
-                return keys | {"user": f'"{openstack.CREDENTIAL}"', "table": table}
+        identity = '[machine.openstack]\nidentity_path = "/identity/v3"\nregion = "one"\n'
+        header = f'[machine.wss]\nsubprotocol = "binary"\nheaders.X-Key.file = "{secret}"'
+        user, said, table = {
+            "wss": ("", HEADER_SECRET, header),
+            "proxmox": (proxmox.TOKEN, proxmox.TOKEN_SECRET, ""),
+            "proxmox-user": (proxmox.USER, proxmox.PASSWORD, ""),
+            "kubevirt": ("", kubevirt.TOKEN, ""),
+            "openstack": (
+                openstack.USER, openstack.PASSWORD, f'{identity}project = "{openstack.PROJECT}"'
+            ),
+            "openstack-credential": (
+                openstack.CREDENTIAL,
+                openstack.CREDENTIAL_SECRET,
+                f"{identity}application_credential = true",
+            ),
+            "xenserver": (xapi.USER, xapi.PASSWORD, ""),
+        }[self.kind]  # fmt: skip
+        secret.write_text(said)
+        keys = {"user": f'"{user}"' if user else "", "table": table}
+        return keys if self.kind == "wss" else keys | {"password_file": f'"{secret}"'}
 
     @property
     def canaries(self) -> list[str]:
         """Everything secret that was ever said here."""
         fixed = [HEADER_SECRET, proxmox.TOKEN_SECRET, proxmox.PASSWORD, kubevirt.TOKEN,
-                 openstack.PASSWORD, openstack.CREDENTIAL_SECRET]  # fmt: skip
+                 openstack.PASSWORD, openstack.CREDENTIAL_SECRET, xapi.PASSWORD]  # fmt: skip
         return fixed + getattr(self.api, "secrets", [])
 
 
-ALL = ("wss", "proxmox", "proxmox-user", "kubevirt", "openstack", "openstack-credential")
+ALL = (
+    "wss", "proxmox", "proxmox-user", "kubevirt", "openstack", "openstack-credential", "xenserver",
+)  # fmt: skip
 
 
 @asynccontextmanager
@@ -132,6 +132,7 @@ async def world_of(kind: str, folder: Path, *, address: str = "127.0.0.1") -> As
             "kubevirt": lambda: KubevirtDouble(authority, screen),
             "openstack": lambda: OpenstackDouble(authority, screen),
             "openstack-credential": lambda: OpenstackDouble(authority, screen),
+            "xenserver": lambda: XapiDouble(authority, screen),
         }[kind]()
         api.address = address
         async with api:

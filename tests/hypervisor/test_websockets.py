@@ -24,6 +24,7 @@ from tests.doubles.openstack import OpenstackDouble
 from tests.doubles.proxmox import ProxmoxDouble
 from tests.doubles.rfbserver import FakeRfbServer
 from tests.doubles.watching import Watching, ignore, machine_at
+from tests.doubles.xapi import XapiDouble
 from tests.hypervisor.console_visit import consented_console
 from tests.hypervisor.echo import EchoGuest
 from tests.hypervisor.programs import Child, free_port, wait_for
@@ -37,7 +38,7 @@ pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
 
 Firmware = Callable[..., Qemu]
 KINDS = load_kinds()
-ALL = ("wss", "proxmox", "kubevirt", "openstack")
+ALL = ("wss", "proxmox", "kubevirt", "openstack", "xenserver")
 
 
 class OwnSocket(World):
@@ -66,6 +67,8 @@ async def behind(kind: str, qemu: Qemu) -> AsyncIterator[World]:
             api = ProxmoxDouble(qemu.authority, locked, lock)
         case "kubevirt":
             api = KubevirtDouble(qemu.authority, plain)
+        case "xenserver":
+            api = XapiDouble(qemu.authority, plain)
         case _:
             api = OpenstackDouble(qemu.authority, plain)
     assert isinstance(api, ApiDouble)
