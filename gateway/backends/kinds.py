@@ -15,6 +15,7 @@ from urllib.parse import SplitResult
 from gateway.backends.demo_kind import DemoKind
 from gateway.backends.dialling import Backend
 from gateway.backends.kubevirt import KubevirtKind
+from gateway.backends.libvirt import LibvirtKind
 from gateway.backends.openstack import OpenstackKind
 from gateway.backends.proxmox import ProxmoxKind
 from gateway.backends.rdp import RdpKind
@@ -63,6 +64,7 @@ BUILT_IN: Final[tuple[Callable[[], Kind], ...]] = (
     KubevirtKind,
     OpenstackKind,
     XenserverKind,
+    LibvirtKind,
     RdpKind,
     DemoKind,
 )

@@ -32,6 +32,8 @@ _CODE: Final = bytes.fromhex(
     "b80300 cd10"  # mov ax,3; int 10h
     "ebc4"  # jmp start
 )
+# It ends in its signature.
+BOOT_SECTOR: Final = _CODE.ljust(510, b"\0") + b"\x55\xaa"
 
 
 class EchoGuest(Qemu):
@@ -39,8 +41,7 @@ class EchoGuest(Qemu):
 
     def __init__(self, folder: Path) -> None:
         self._disk = folder / "disk.img"
-        # The boot sector ends in its signature.
-        self._disk.write_bytes(_CODE.ljust(510, b"\0") + b"\x55\xaa")
+        self._disk.write_bytes(BOOT_SECTOR)
         super().__init__(folder, None)
 
     def booted(self) -> bool:
