@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,11 +19,19 @@ from tests.bench.viewer import Account, Visit
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a process and its children took: cores, and private memory in bytes at the end."""
+class Held:
+    """Bytes of a process and its children: private, with a share of what others have too, all."""
+
+    memory: int
+    pss: int
+    rss: int
+
+
+@dataclass(frozen=True)
+class Cost(Held):
+    """What a process and its children took: cores, and memory at the end."""
 
     cores: float
-    memory: int
 
 
 @dataclass(frozen=True)
@@ -84,23 +92,35 @@ def quantile(values: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
 
 
-def measure(visits: Sequence[Visit], pids: dict[str, int], seconds: float) -> Outcome:
+def measure(
+    visits: Sequence[Visit], pids: dict[str, int] | Callable[[], dict[str, int]], seconds: float
+) -> Outcome:
     """Let all visits watch for so long, and see what the processes named in `pids` spend."""
+    asked = {"visits": [asdict(each) for each in visits], "seconds": seconds}
+    found = pids if callable(pids) else lambda: pids
+    return observe("tests.bench.viewer", asked, found, seconds)
+
+
+def observe(
+    program: str, asked: dict[str, Any], found: Callable[[], dict[str, int]], seconds: float
+) -> Outcome:
+    """Let `program` watch; what is `found` once it has begun is what pays."""
     watching = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.viewer"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert watching.stdin is not None and watching.stdout is not None
-    asked: dict[str, Any] = {"visits": [asdict(each) for each in visits], "seconds": seconds}
     watching.stdin.write(json.dumps(asked) + "\n")
     watching.stdin.flush()
     assert watching.stdout.readline() == "started\n", "a viewer failed"
+    pids = found()
     begun = time.monotonic()
     before = {name: cpu_seconds(pid) for name, pid in pids.items()}
     time.sleep(max(0.0, begun + seconds - time.monotonic()))
     spent = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     elapsed = time.monotonic() - begun
-    costs = {name: Cost(spent[name] / elapsed, memory(pid)) for name, pid in pids.items()}
+    costs = {
+        name: Cost(**asdict(held(pid)), cores=spent[name] / elapsed) for name, pid in pids.items()
+    }
     # Only now, for whoever serves one viewer goes with it.
     watching.stdin.close()
     accounts = [Account(**each) for each in json.loads(watching.stdout.readline())]
@@ -121,11 +141,13 @@ def cpu_seconds(pid: int) -> float:
     return float(total)
 
 
-def memory(pid: int) -> int:
-    """Private bytes (USS) of a process and its children."""
+def held(pid: int) -> Held:
+    """What a process and its children have."""
     process = psutil.Process(pid)
-    total = 0
+    private = proportional = resident = 0
     for each in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
-            total += each.memory_full_info().uss
-    return total
+            found = each.memory_full_info()
+            private, proportional = private + found.uss, proportional + found.pss
+            resident += found.rss
+    return Held(private, proportional, resident)

@@ -44,7 +44,8 @@ def painted_screens(count: int, workload: str) -> Iterator[list[Screen]]:
         servers = [stack.enter_context(_xvnc(folder, number)) for number in numbers]
         for number in numbers:
             wait_for_port(5900 + number)
-        painter = stack.enter_context(_painter(numbers, workload, folder))
+        names = ",".join(f":{number}" for number in numbers)
+        painter = stack.enter_context(painting(names, workload))
         yield [
             Screen(5900 + number, server.pid, Clock(), f":{number}", painter.pid)
             for number, server in zip(numbers, servers, strict=True)
@@ -65,7 +66,7 @@ def polled_screen(workload: str) -> Iterator[Screen]:
             )
         )  # fmt: skip
         _wait(lambda: Path(f"/tmp/.X11-unix/X{number}").exists(), f"display {number}")
-        painter = stack.enter_context(_painter([number], workload, folder))
+        painter = stack.enter_context(painting(f":{number}", workload))
         server = stack.enter_context(
             _stopped_after(
                 ["x11vnc", "-display", f":{number}", "-rfbport", str(port), "-localhost",
@@ -78,13 +79,11 @@ def polled_screen(workload: str) -> Iterator[Screen]:
 
 
 @contextmanager
-def _painter(
-    numbers: Sequence[int], workload: str, folder: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    names = ",".join(f":{number}" for number in numbers)
+def painting(displays: str, workload: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A painter of `workload` on X servers that let in anybody, named with commas."""
     with _stopped_after(
-        [sys.executable, "-m", "tests.bench.painter", names, workload],
-        env={**os.environ, "XAUTHORITY": str(Path(folder) / "none")}, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "tests.bench.painter", displays, workload],
+        env={**os.environ, "XAUTHORITY": "/nonexistent"}, stdout=subprocess.PIPE,
     ) as painter:  # fmt: skip
         assert painter.stdout is not None
         assert painter.stdout.readline() == b"painting\n", "the painter failed"

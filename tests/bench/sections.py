@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Final
 from tests.bench.guest import scrolling_guest
 from tests.bench.link import linked
 from tests.bench.measuring import Outcome, measure, quantile
+from tests.bench.rdp import rdp
+from tests.bench.rows import Plan, Row, at_least, at_most, interleaved, keys_quantile, median
 from tests.bench.screen import Screen, painted_screen, painted_screens
 from tests.bench.sides import SIDES, Side
 from tests.bench.viewer import Visit
@@ -26,27 +27,6 @@ PEER: Final = "websockify"
 # QEMU looks for changes every 30 ms, later after it found none: it shows some 18 to 20 of these a
 # second, on an idle machine.
 GUEST_LINES: Final = 30
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how often."""
-
-    rounds: int
-    seconds: float
-    crowd: int
-    sessions: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure of ours, the peer's where there is one, and the bar."""
-
-    what: str
-    ours: float
-    peer: float | None
-    bar: str
-    met: bool | None
 
 
 @dataclass(frozen=True)
@@ -87,22 +67,6 @@ def watched(
         return measure(visits, _pids(screen, side), plan.seconds)
 
 
-def interleaved(
-    names: Sequence[str], plan: Plan, once: Callable[[str], Outcome]
-) -> dict[str, list[Outcome]]:
-    """The sides in turns: a noisy machine is noisy for all of them."""
-    results: dict[str, list[Outcome]] = {name: [] for name in names}
-    for _ in range(plan.rounds):
-        for name in names:
-            results[name].append(once(name))
-    return results
-
-
-def median(outcomes: Sequence[Outcome], figure: Callable[[Outcome], float]) -> float:
-    """Of all rounds."""
-    return statistics.median(map(figure, outcomes))
-
-
 def ratio(
     what: str, found: dict[str, list[Outcome]], figure: Callable[[Outcome], float], most: float,
     against: str = PEER,
@@ -111,14 +75,6 @@ def ratio(
     ours, peer = median(found[OURS], figure), median(found[against], figure)
     versus = "" if against == PEER else f" of {against}"
     return Row(what, ours, peer, f"<= {most:g}x{versus}", ours <= most * peer)
-
-
-def at_most(what: str, ours: float, most: float, peer: float | None = None) -> Row:
-    return Row(what, ours, peer, f"<= {most:g}", ours <= most)
-
-
-def at_least(what: str, ours: float, least: float, peer: float | None = None) -> Row:
-    return Row(what, ours, peer, f">= {least:g}", least <= ours)
 
 
 def server_cores(outcome: Outcome) -> float:
@@ -131,11 +87,6 @@ def server_memory(outcome: Outcome) -> float:
 
 def all_cores(outcome: Outcome) -> float:
     return sum(cost.cores for cost in outcome.costs.values())
-
-
-def keys_quantile(outcomes: Sequence[Outcome], part: float) -> float:
-    """Of all keys of all rounds, in milliseconds."""
-    return quantile([key for each in outcomes for key in each.delays()], part)
 
 
 def typing(plan: Plan) -> Iterator[Row]:
@@ -409,4 +360,5 @@ SECTIONS: Final[dict[str, Callable[[Plan], Iterator[Row]]]] = {
     "stalled": stalled,
     "many": many,
     "fidelity": fidelity,
+    "rdp": rdp,
 }

@@ -22,6 +22,7 @@ from gateway.inventory.machine import ConsoleAddress, Machine
 from gateway.operations.logs import configure_logs
 from gateway.policy.facts import Vm
 from gateway.viewing.stream import MAX_TABS
+from tests.backends.rdp.servers import rdp_machine
 from tests.bench.operators import hired
 from tests.bench.screen import free_ports, wait_for_port
 from tests.bench.viewer import Door
@@ -91,11 +92,17 @@ def websockify_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
 
 
 @contextmanager
-def gateway_side(ports: Sequence[int], viewers: int = 1) -> Iterator[Side]:
-    """This gateway, in a process of its own, with a console open on each VNC server."""
+def gateway_side(
+    ports: Sequence[int], viewers: int = 1, *, pin: str | None = None
+) -> Iterator[Side]:
+    """This gateway, in a process of its own, with a console open on each VNC server.
+
+    With `pin` they are RDP servers that have this certificate.
+    """
+    rdp = () if pin is None else ("--pin", pin)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sides", "--viewers", str(viewers), *map(str, ports)],
-        stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.bench.sides", "--viewers", str(viewers), *rdp,
+         *map(str, ports)], stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stdout is not None
@@ -116,13 +123,13 @@ SIDES: dict[str, Callable[[Sequence[int], int], AbstractContextManager[Side]]] =
 }
 
 
-async def _stand(ports: list[int], viewers: int) -> None:
+async def _stand(consoles: list[ConsoleAddress], viewers: int) -> None:
     machines = [
         Machine(
             Vm(f"{_GROUP}/virtualMachines/bench{n:02}", CONTOSO, f"bench{n:02}", "linux", NODE),
-            ConsoleAddress("vnc", host="127.0.0.1", port=port),
+            console,
         )
-        for n, port in enumerate(ports)
+        for n, console in enumerate(consoles)
     ]
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
@@ -172,9 +179,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ports", type=int, nargs="+")
     parser.add_argument("--viewers", type=int, default=1)
+    parser.add_argument("--pin", help="of the certificate of RDP servers")
     arguments = parser.parse_args()
     configure_logs(level="warning")
-    serving.run(_stand(arguments.ports, arguments.viewers))
+    consoles = [
+        ConsoleAddress("vnc", host="127.0.0.1", port=port)
+        if arguments.pin is None
+        else rdp_machine(port, arguments.pin).console
+        for port in arguments.ports
+    ]
+    serving.run(_stand(consoles, arguments.viewers))
 
 
 if __name__ == "__main__":
