@@ -17,9 +17,9 @@ from gateway.backends.site import Site
 from gateway.backends.tcp import Address, Dialler
 from gateway.backends.wss import WssBackend
 from gateway.errors import MachineOff, UpstreamError, UpstreamRefused, UpstreamTaken
-from tests.doubles import proxmox, xapi
+from tests.doubles import proxmox
 from tests.doubles.apiworld import World, backends, refusal, world_of
-from tests.doubles.watching import Watching, ignore
+from tests.doubles.watching import ignore
 
 
 @pytest.fixture
@@ -31,12 +31,6 @@ async def pve(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def kube(tmp_path: Path) -> AsyncIterator[World]:
     async with world_of("kubevirt", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def pool(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("xenserver", tmp_path) as made:
         yield made
 
 
@@ -146,59 +140,6 @@ async def test_openstack_refuses(
     assert why in str(error)
 
 
-@pytest.mark.parametrize(
-    ("change", "kind", "why"),
-    [
-        ({"allowed": False}, UpstreamRefused, "needs the role of a VM operator"),
-        ({"state": "Halted"}, MachineOff, "turned off"),
-        ({"state": "Suspended"}, MachineOff, "turned off"),
-        ({"state": "Paused"}, UpstreamError, "is paused"),
-        ({"state": "Starting"}, UpstreamRefused, "refused the WebSocket (500)"),
-        ({"consoles": []}, UpstreamRefused, "has no VNC console"),
-        ({"consoles": {"a": "b"}}, UpstreamRefused, "has no VNC console"),
-        ({"consoles": [["a"]]}, UpstreamRefused, "lacks a reference"),
-        ({"consoles": ["OpaqueRef:11111111-aaaa"] * 100}, UpstreamRefused, "has no VNC console"),
-        ({"consoles": ["OpaqueRef:33333333-cccc"]}, UpstreamRefused, "went away meanwhile"),
-        ({"websockets": 403}, UpstreamRefused, "needs the role of a VM operator"),
-        ({"websockets": 404}, UpstreamRefused, "has no screen now"),
-        ({"websockets": 501}, UpstreamRefused, "wsproxy"),
-        ({"websockets": 503}, UpstreamRefused, "limits console sessions"),
-        ({"location": "http://127.0.0.1:PORT/console?uuid=UUID"}, UpstreamRefused, "may not be d"),
-        ({"location": "https://u@127.0.0.1:PORT/console?uuid=UUID"}, UpstreamRefused, "may not be"),
-        ({"location": "https://127.0.0.1:PORT/host?uuid=UUID"}, UpstreamRefused, "may not be d"),
-        ({"location": "https://127.0.0.1:PORT/console?uuid=UUID&a"}, UpstreamRefused, "may not be"),
-        ({"location": "https://127.0.0.1:99999/console?uuid=UUID"}, UpstreamRefused, "may not be"),
-        ({"location": "nonsense"}, UpstreamRefused, "may not be dialled"),
-    ],
-)
-async def test_xenserver_refuses(
-    pool: World, change: dict[str, Any], kind: type[Exception], why: str
-) -> None:
-    for key, value in change.items():
-        told = value.replace("PORT", str(pool.api.port)) if isinstance(value, str) else value
-        if key == "location":
-            told = told.replace("UUID", xapi.VM)
-        setattr(pool.api, key, told)
-    error = await refusal(pool.machine())
-    assert isinstance(error, kind)
-    assert why in str(error)
-    assert pool.api.tickets
-    assert pool.api.signed_in == set(), "it signed out"
-
-
-async def test_xenserver_knows_no_such_vm(pool: World) -> None:
-    unknown = "xenserver://127.0.0.1:PORT/00000000-0000-4000-8000-000000000000"
-    assert "knows no such VM" in str(await refusal(pool.machine(console=unknown)))
-
-
-async def test_a_console_stays_when_its_session_has_signed_out(pool: World) -> None:
-    upstream = await backends().dial(pool.machine(), ignore)
-    assert pool.api.tickets
-    assert pool.api.signed_in == set()
-    async with Watching(upstream) as screen:
-        await screen.until(lambda: screen.frames)
-
-
 async def test_openstack_knows_no_such_server(cloud: World) -> None:
     unknown = "openstack://127.0.0.1:PORT/00000000-0000-4000-8000-000000000000"
     assert "no such VM" in str(await refusal(cloud.machine(console=unknown)))
@@ -280,23 +221,6 @@ async def test_a_handed_out_name_that_leads_to_metadata_is_never_dialled(cloud: 
     dialler = Backends({"openstack": OpenstackBackend(resolve)})
     with pytest.raises(UpstreamRefused, match="link-local"):
         await dialler.dial(cloud.machine(), ignore)
-
-
-@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "2852039166", "0.0.0.0"])
-async def test_a_console_elsewhere_in_the_pool_is_judged(pool: World, host: str) -> None:
-    pool.api.location = f"https://{host}/console?uuid={xapi.VM}"
-    error = await refusal(pool.machine())
-    assert isinstance(error, UpstreamRefused)
-    assert "may not be dialled" in str(error)
-    assert pool.api.opened == 0
-
-
-@pytest.mark.parametrize("master", ["169.254.169.254", "fe80::1", "a/b", "", "::ffff:a9fe:a9fe"])
-async def test_a_master_that_may_not_be_dialled_gets_no_password(pool: World, master: str) -> None:
-    pool.api.master = master
-    error = await refusal(pool.machine())
-    assert isinstance(error, UpstreamRefused)
-    assert "name the master in the entry" in str(error)
 
 
 async def test_names_are_resolved_once_for_api_and_screen(tmp_path: Path) -> None:

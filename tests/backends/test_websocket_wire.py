@@ -324,6 +324,14 @@ async def test_a_pause_in_a_flood_holds_the_rest_back() -> None:
     assert one.text == b"a" * 8192 + b"end"
 
 
+async def test_no_length_of_64_bits_is_ever_sent() -> None:
+    """XAPI's relay reads half of it, and takes the rest for the frame."""
+    one = Listening()
+    one.stream.write(b"x" * 65536)
+    assert one.wire.sent[1] & 0x7F == 126
+    assert [len(content) for _, content in unmasked(one.wire.sent)] == [65535, 1]
+
+
 async def test_what_is_written_is_masked_and_cut_into_whole_messages() -> None:
     one = Listening()
     content = bytes(range(256)) * 1000

@@ -86,3 +86,9 @@ async def test_masters_that_name_each_other_are_followed_once(pool: Pool) -> Non
     pool.one.master, pool.other.master = pool.other.address, pool.one.address
     assert "name the master in the entry" in str(await refusal(pool.machine()))
     assert len(pool.one.asked) + len(pool.other.asked) == 2
+
+
+async def test_nothing_but_the_pools_word_leads_to_another_host(pool: Pool) -> None:
+    pool.one.broken = ("HOST_OFFLINE", pool.other.address)
+    assert "XAPI refused: HOST_OFFLINE" in str(await refusal(pool.machine()))
+    assert pool.other.asked == []

@@ -6,6 +6,7 @@ ocaml/libs/http-lib/ws_helpers.ml and ocaml/wsproxy/.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -36,6 +37,9 @@ class XapiDouble(ApiDouble):
         self.master: str | None = None  # of the pool, if it is another
         self.location: str | None = None  # what is handed out instead
         self.websockets = 101  # or what is answered instead of one
+        self.broken: tuple[str, ...] = ()  # what every sign-in is answered with
+        self.slow_farewell = False  # answers no sign-out
+        self.leaving = 0  # sign-outs that came
         self.tickets: list[str] = []  # every session's id
         self.signed_in: set[str] = set()
 
@@ -54,6 +58,10 @@ class XapiDouble(ApiDouble):
     async def _answer_call(self, call: dict[str, Any]) -> web.StreamResponse:
         assert call["jsonrpc"] == "2.0"
         said: dict[str, Any]
+        if call["method"] == "session.logout":
+            self.leaving += 1
+            if self.slow_farewell:
+                await asyncio.sleep(60)
         try:
             said = {"result": self._carry_out(call["method"], *call["params"])}
         except Refusal as refusal:
@@ -92,6 +100,8 @@ class XapiDouble(ApiDouble):
 
     def _sign_in(self, user: str, password: str, version: str, originator: str) -> str:
         assert (version, originator) == ("2.0", "eva-gateway")
+        if self.broken:
+            raise Refusal(*self.broken)
         if self.master is not None:
             raise Refusal("HOST_IS_SLAVE", self.master)
         if (user, password) != (USER, PASSWORD):

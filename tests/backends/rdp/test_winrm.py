@@ -163,6 +163,22 @@ def _response(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/soap+xml")
 
 
+async def test_no_entity_is_ever_resolved(
+    host: WinrmDouble, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = host._get
+
+    def with_entity(question: bytes) -> web.Response:
+        text = answered(question).text or ""
+        return _response(
+            ('<!DOCTYPE a [<!ENTITY two "2">]>' + text.replace(">2<", ">&two;<")).encode()
+        )
+
+    monkeypatch.setattr(host, "_get", with_entity)
+    with pytest.raises(UpstreamRefused, match="makes no sense"):
+        await ask(machine(host.port, authority))
+
+
 async def test_the_certificate_is_the_entrys_or_nobody_is_asked(
     host: WinrmDouble, authority: Authority, tmp_path: Path
 ) -> None:
