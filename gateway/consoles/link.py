@@ -44,6 +44,7 @@ class Timing:
 
 
 TIMING: Final = Timing()
+_LONGEST_WORDS: Final = 300
 
 
 class Host(Protocol):
@@ -89,7 +90,13 @@ class Link:
             error = await self._live_once()
             delay = self._delay(error)
             self._host.became(self._state(error, delay))
-            log.info("link.waits", why=error.code, delay=round(delay, 1), attempt=self._attempt)
+            log.info(
+                "link.waits",
+                why=error.code,
+                error=_words(error),
+                delay=round(delay, 1),
+                attempt=self._attempt,
+            )
             await self._wait(min(delay, self._floor(error)), delay)
 
     async def _wait(self, least: float, most: float) -> None:
@@ -214,4 +221,9 @@ class Link:
             case UpstreamTaken():
                 return Taken(retry_at)
             case _:
-                return Reconnecting(self._attempt, retry_at, error.code)
+                return Reconnecting(self._attempt, retry_at, error.code, _words(error))
+
+
+def _words(error: UpstreamError | RfbError) -> str:
+    """What it says, on one line that is not endless."""
+    return " ".join(str(error).split())[:_LONGEST_WORDS]

@@ -1,6 +1,6 @@
 """What a console session is doing, and the view of it that people and programs are given.
 
-INVARIANT: a view names no address, no hypervisor and no id but the public ones, so that any
+INVARIANT: a view's JSON names no address, no hypervisor and no id but the public ones, so that any
 participant may be shown all of it.
 """
 
@@ -48,12 +48,16 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Reconnecting:
-    """The upstream is gone; `why` is the error's code. Keys pressed now are not sent."""
+    """The upstream is gone; `why` is the error's code. Keys pressed now are not sent.
+
+    `words` are the error's own, which may name a host: for operators and admins, not in the JSON.
+    """
 
     name: ClassVar[str] = "reconnecting"
     attempt: int
     retry_at: datetime
     why: str
+    words: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {

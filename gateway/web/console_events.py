@@ -18,6 +18,7 @@ from aiohttp_sse import EventSourceResponse
 
 from gateway.actions.authenticate import authenticate_again
 from gateway.actions.queries import consent_that_ended
+from gateway.consoles.states import Reconnecting, SessionView
 from gateway.edge import SERVICES
 from gateway.errors import NotFound, NotSignedIn, StoreUnavailable
 from gateway.policy.consents import consent_end
@@ -142,9 +143,16 @@ def _view(request: web.Request, access: Access) -> dict[str, Any]:
     return {
         "now": milliseconds(services.clock()),
         "consent": consent_json(access, services.clock()),
-        "session": session.as_json() if session is not None else None,
+        "session": session and _session_json(session, access),
         "you": own_participants(services, access),
     }
+
+
+def _session_json(session: SessionView, access: Access) -> dict[str, Any]:
+    shown = session.as_json()
+    if isinstance(session.state, Reconnecting) and access.part in {"operator", "admin"}:
+        shown["state"]["words"] = session.state.words
+    return shown
 
 
 def _shut_out(access: Access, code: EndCode, now: datetime) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def console_state(view: SessionView | None) -> State:
     words = {
         "connecting": ("waiting", "Connecting"),
         "live": ("live", "Open, nobody has control"),
-        "reconnecting": ("wrong", "Connection to the hypervisor lost, trying again"),
+        "reconnecting": ("wrong", "No connection to the hypervisor, trying again"),
         "off": ("waiting", "The machine is turned off"),
         "taken": ("wrong", "Another client took the screen"),
     }

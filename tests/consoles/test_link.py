@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from gateway.consoles.link import TIMING, Link, Timing
 from gateway.consoles.ports import Ended, Heard, Progress
-from gateway.consoles.states import ConsoleState
+from gateway.consoles.states import ConsoleState, Reconnecting
+from gateway.errors import UpstreamRefused
 from gateway.rfb.client import ClientConnection
 from gateway.rfb.events import Event, FrameReceived
 from tests.doubles.serverwords import hello, rect, update
@@ -120,3 +121,33 @@ async def test_an_upstream_that_takes_nothing_is_dropped_however_much_it_says() 
     upstream, host = Deaf(), Watcher()
     async with linked(upstream, host, Timing(quiet=0.1, dead=0.2)):
         await host.over.wait()
+
+
+class Told(Watcher):
+    """A host that keeps the first trouble."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trouble: asyncio.Future[Reconnecting] = asyncio.get_running_loop().create_future()
+
+    def became(self, state: ConsoleState) -> None:
+        if isinstance(state, Reconnecting) and not self.trouble.done():
+            self.trouble.set_result(state)
+
+
+async def test_what_a_backend_says_is_kept_on_one_line_and_out_of_the_json() -> None:
+    async def dial(_: Progress) -> Costly:
+        raise UpstreamRefused("the host refused\n the account " + 500 * "x")
+
+    host = Told()
+    running = asyncio.create_task(Link(dial, host, lambda: datetime.now(UTC)).run())
+    try:
+        async with asyncio.timeout(10):
+            trouble = await host.trouble
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert trouble.words.startswith("the host refused the account xx")
+    assert len(trouble.words) == 300
+    assert trouble.as_json()["why"] == "UpstreamRefused"
+    assert "account" not in str(trouble.as_json())

@@ -107,9 +107,11 @@ const WORDS = {
     acts: ["use_here", "back"],
   }),
   reconnecting: ({ state, now }) => {
-    const { attempt, retry_at: retryAt } = state.session.state;
-    const text = `${retryIn(Date.parse(retryAt) - now, attempt)} Keys you press now are not sent.`;
-    return { banner: `Connection to the hypervisor lost. ${text}`, tone: "warn", heading: "Connection to the hypervisor lost", text, acts: ["redial", "leave"] };
+    const { attempt, retry_at: retryAt, words: said } = state.session.state;
+    const { heading, next } = trouble(state);
+    const again = `${retryIn(Date.parse(retryAt) - now, attempt)} Keys you press now are not sent.`;
+    const more = said ? `What the gateway was told: ${isolated(sentence(said))}` : undefined;
+    return { banner: `${heading}. ${again}`, tone: "warn", heading, text: `${next} ${again}`.trim(), more, acts: ["redial", "leave"] };
   },
   upstream: ({ state, now }) => ({
     banner: "The hypervisor closed the screen. Keys you press now are not sent.",
@@ -182,6 +184,18 @@ const WORDS = {
 /** A guest has nowhere to go back to. */
 function ended(banner, heading, state, acts = state.part === "guest" ? [] : ["back"]) {
   return { banner, tone: "end", heading, text: banner, more: reason(state), acts, alarm: true };
+}
+
+/** What is wrong behind the gateway, and who can put it right. */
+function trouble(state) {
+  const { why } = state.session.state;
+  if (why === "UpstreamRefused") {
+    return { heading: "The hypervisor turned the gateway away", next: "Only whoever runs this gateway or that host can put this right: tell them." };
+  }
+  if (why === "UpstreamUnreachable" && !state.seen) {
+    return { heading: "The hypervisor cannot be reached", next: "The host may be down, or its network is. If this lasts, tell whoever runs it." };
+  }
+  return { heading: "Connection to the hypervisor lost", next: "" };
 }
 
 function takenWords(acts) {

@@ -98,6 +98,19 @@ test("while the hypervisor is away the last frame stays, dimmed, and keys go now
   assert.deepEqual(wants(state, NOW), { socket: true, still: false, screen: "held", input: false });
 });
 
+test("a hypervisor that cannot be reached or refuses says so, in its own words where they are told", () => {
+  const trouble = (why, words) => session({ name: "reconnecting", attempt: 1, retry_at: "2026-11-22T14:00:10Z", why, words });
+  const first = (why, words) => live("operator", [{ type: "dial" }, view({ session: trouble(why, words) })]);
+  const refused = say(first("UpstreamRefused", "the host refused the account: wrong password"));
+  assert.equal(refused.heading, "The hypervisor turned the gateway away");
+  assert.equal(refused.more, "What the gateway was told: The host refused the account: wrong password.");
+  assert.match(refused.text, /tell them\. Trying again in 10 s \(attempt 1\)\./);
+  assert.equal(say(first("UpstreamUnreachable")).heading, "The hypervisor cannot be reached");
+  assert.equal(say(first("UpstreamUnreachable")).more, undefined);
+  const gone = live("operator", [...CONNECTED, view(), view({ session: trouble("UpstreamUnreachable") })]);
+  assert.equal(say(gone).heading, "Connection to the hypervisor lost");
+});
+
 test("off, network and refusal are three different texts", () => {
   const off = live("operator", [{ type: "dial" }, view({ session: session({ name: "off", retry_at: "2026-11-22T14:00:30Z" }) })]);
   const network = live("operator", [...CONNECTED, view(), { type: "closed", code: 1006 }]);
