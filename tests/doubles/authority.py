@@ -74,7 +74,7 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not ca,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=not ca,  # which no elliptic curve does, and libvirt 9 insists on
         data_encipherment=False,
         key_agreement=not ca,
         key_cert_sign=ca,

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Final, cast
 
 from gateway.backends.wire import Wire
-from gateway.errors import UpstreamRefused
+from gateway.errors import UpstreamError, UpstreamRefused
 
 _ADDRESS: Final = 108  # unix(7): sun_path; libvirt pads an abstract name with NULs
 _PEER: Final = struct.Struct("3i")  # unix(7), SO_PEERCRED: pid, uid, gid
@@ -24,7 +24,10 @@ _ADMITTED: Final = b"\x01"  # libvirt, virnetserverclient.c: the certificate and
 
 async def be_admitted(wire: Wire) -> None:
     """Wait for what libvirt says right behind the TLS handshake. Raises: UpstreamError."""
-    said = await wire.read()
+    try:
+        said = await wire.read()
+    except UpstreamError:  # whether it closes or resets is the kernel's affair
+        said = b""
     if said != _ADMITTED:
         raise UpstreamRefused("libvirt on the host does not admit the gateway's certificate")
 
@@ -34,12 +37,12 @@ async def offered(wire: Wire) -> AsyncIterator[str]:
     """The name, as libvirt spells it, of a socket that leads to `wire` while the block runs."""
     name = f"eva-libvirt-{secrets.token_hex(16)}"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    end = _End(wire)
+    ours: list[asyncio.Transport] = []
     try:
         # No file of it can be left behind.
         listener.bind(b"\0" + name.encode().ljust(_ADDRESS - 1, b"\0"))
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: end, sock=listener)
+        server = await loop.create_unix_server(lambda: _End(wire, ours), sock=listener)
     except BaseException:
         listener.close()
         raise
@@ -47,35 +50,35 @@ async def offered(wire: Wire) -> AsyncIterator[str]:
         yield f"@{name}"
     finally:
         server.close()
-        end.abort()
+        wire.abort()
+        for transport in ours:
+            transport.abort()
 
 
 class _End(asyncio.Protocol):
-    """Where the child's libvirt connects to, once."""
+    """A connection to that socket. The first one of ours has `wire`; any other is cut."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, ours: list[asyncio.Transport]) -> None:
         self._wire = wire
-        self._transport: asyncio.Transport | None = None
-
-    def abort(self) -> None:
-        """Close both ends."""
-        self._wire.abort()
-        if self._transport is not None:
-            self._transport.abort()
+        self._ours = ours
+        self._admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         found = cast("asyncio.Transport", transport)  # uvloop's are of no class of asyncio's
-        if self._transport is not None or not _is_ours(found):
+        if self._ours or not _is_ours(found):
             found.abort()
             return
-        self._transport = found
+        self._admitted = True
+        self._ours.append(found)
         self._wire.listen(found.write, lambda _: found.close())
 
     def data_received(self, data: bytes) -> None:
-        self._wire.write(data)
+        if self._admitted:
+            self._wire.write(data)
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
-        self._wire.abort()
+        if self._admitted:
+            self._wire.abort()
 
     def pause_writing(self) -> None:
         self._wire.pause()

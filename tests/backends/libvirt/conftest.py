@@ -14,21 +14,28 @@ from gateway.backends import Backends, backends_of
 from tests.backends.libvirt.libvirtd import KINDS, SOCKETLESS, Domain, Libvirtd
 from tests.hypervisor.programs import wait_for
 
+NewFolder = Callable[[], Path]
 NewDomain = Callable[..., Domain]
 
 
 @pytest.fixture(scope="session")
-def libvirt_folder() -> Iterator[Path]:
-    """Its name is short: a Unix socket's path has at most 107 bytes."""
-    name = tempfile.mkdtemp(prefix="eva-", dir="/tmp")
-    yield Path(name)
-    shutil.rmtree(name, ignore_errors=True)
+def new_folder() -> Iterator[NewFolder]:
+    """Folders with short names: a Unix socket's path has at most 107 bytes."""
+    made: list[str] = []
+
+    def make() -> Path:
+        made.append(tempfile.mkdtemp(prefix="eva-", dir="/tmp"))
+        return Path(made[-1])
+
+    yield make
+    for name in made:
+        shutil.rmtree(name, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def libvirtd(libvirt_folder: Path) -> Iterator[Libvirtd]:
+def libvirtd(new_folder: NewFolder) -> Iterator[Libvirtd]:
     """It listens on a socket, and with TLS on a port of the loopback."""
-    running = Libvirtd(libvirt_folder)
+    running = Libvirtd(new_folder())
     yield running
     running.stop()
 
