@@ -89,7 +89,8 @@ class OpenstackBackend:
         console = target.console
         keystone = await find_site(self._dialler, console)
         nova, server, headers = await self._enter(keystone, console)
-        async with nova.api() as api:
+
+        async def ask(api: Api) -> Upstream:
             try:
                 address = await _ask_for_console(api, server, headers)
                 proxy, where = await self._handed_out(keystone, address, "console address")
@@ -104,6 +105,8 @@ class OpenstackBackend:
                 if await _is_off(api, server, headers):
                     raise MachineOff("the VM is turned off") from None
                 raise
+
+        return await nova.screen_by(ask)
 
     async def power(self, target: Target) -> Power:
         """Raises: UpstreamError."""

@@ -63,7 +63,8 @@ class ProxmoxBackend:
         console = target.console
         machine = _machine(console)
         site = await find_site(self._dialler, console)
-        async with site.api() as api:
+
+        async def ask(api: Api) -> Upstream:
             headers = await _sign_in(api, console)
             granted = await api.ask(
                 "POST", f"{machine}/vncproxy", headers=headers, form={"websocket": "1"}
@@ -85,6 +86,8 @@ class ProxmoxBackend:
                 if await _is_off(api, machine, headers):
                     raise MachineOff("the VM is turned off") from None
                 raise
+
+        return await site.screen_by(ask)
 
     async def power(self, target: Target) -> Power:
         """Raises: UpstreamError; also where the account lacks VM.Audit."""

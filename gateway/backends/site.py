@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -92,6 +92,18 @@ class Site:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         ) as session:
             yield Api(self, session, connector)
+
+    async def screen_by(self, ask: Callable[[Api], Awaitable[Upstream]]) -> Upstream:
+        """The screen that `ask` opens, having asked the API. Raises: as `ask` does."""
+        upstream: Upstream | None = None
+        try:
+            async with self.api() as api:
+                upstream = await ask(api)
+        except BaseException:  # cancelled while the API's connections close, say
+            if upstream is not None:
+                await upstream.close()
+            raise
+        return upstream
 
     async def open_screen(
         self,
