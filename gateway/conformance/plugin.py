@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """An inventory that cannot be used is told once, before anything is collected."""
+    _entries(session.config)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each check is made for each entry of the inventory."""
     if "entry" not in metafunc.fixturenames or metafunc.definition.path.parent != _HERE:

@@ -28,6 +28,9 @@ from gateway.inventory import Machine
 PROMISED: Final = (UpstreamError, RfbError, OSError)
 _HUNG: Final = 60.0  # seconds without a step of the check
 
+# What loops say of a connection that was aborted as its TLS began; no protocol had a part in it.
+_OWN: Final = "Fatal error on "
+
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -179,6 +182,8 @@ class Stage:
         assert not dropped, f"left to the garbage collector: {'; '.join(dropped)}"
 
     def _heed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if str(context.get("message")).startswith(_OWN):
+            return
         error = context.get("exception")
         why = f" ({_kind(error)})" if isinstance(error, BaseException) else ""
         self._complaints.append(f"{context.get('message', 'no message')}{why}")

@@ -21,17 +21,6 @@ _UNKNOWN: Final = "conformance-unknown"
 _JUNK: Final[tuple[Any, ...]] = (None, 0, -1, 10**30, 1.5, True, "", [], ["x"], {}, {"x": 1})
 
 
-def test_schemes_are_lower_case(entry: Entry) -> None:
-    """`schemes` is a tuple of the schemes that the kind's addresses begin with, in lower case.
-
-    Mend: write `schemes = ("fjord",)`, letters, digits, `+`, `-` and `.` only.
-    """
-    schemes = entry.kind.schemes
-    assert isinstance(schemes, tuple | list)
-    assert entry.console.scheme in schemes
-    assert all(re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) for scheme in schemes)
-
-
 def test_a_place_is_spelled_one_way(entry: Entry) -> None:
     """One console has one place, however its address is spelled, for as often as it is asked.
 

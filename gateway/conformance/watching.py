@@ -17,7 +17,8 @@ class Watching:
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
-        self.frames = 0
+        self.frames = 0  # those that changed anything
+        self.heard = 0  # bytes
         self.ends: list[Exception | None] = []  # what was told; a second one breaks the promise
         self.broken: list[str] = []  # promises
         self._paused = False  # by a check
@@ -61,8 +62,13 @@ class Watching:
                 self._news.clear()
                 await self._news.wait()
 
+    @property
+    def whole(self) -> bool:
+        """Whether no picture is half painted."""
+        return self.upstream.connection.framebuffer.whole
+
     def ask_for_all(self) -> None:
-        """Have the whole screen painted anew."""
+        """Have the whole screen painted anew. A still one makes no frame of that, but bytes."""
         self.upstream.connection.request_update(incremental=False)
         self._answer()
 
@@ -98,6 +104,7 @@ class Watching:
             self.broken.append("bytes were handed over after the end was told")
         if not data:
             self.broken.append("nothing was handed over as if it were something")
+        self.heard += len(data)
         self._feed(data)
 
     def _end(self, error: Exception | None) -> None:
