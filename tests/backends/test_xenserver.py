@@ -105,6 +105,7 @@ async def test_a_host_under_its_address_is_the_host_itself(pool: World) -> None:
         asked.append(host)
         return [ip_address("127.0.0.1")]
 
+    pool.api.location = f"https://127.0.0.1:{pool.api.port}/console?uuid={xapi.CONSOLE}"
     dialler = Backends({"xenserver": XenserverBackend(resolve)})
     machine = pool.machine(console=f"xenserver://localhost:PORT/{xapi.VM}")
     await (await dialler.dial(machine, ignore)).close()

@@ -72,6 +72,8 @@ async def test_a_console_on_another_host_of_the_pool(pool: Pool) -> None:
 async def test_a_pool_that_chose_another_master_is_followed(pool: Pool) -> None:
     pool.one.master = pool.other.address
     pool.one.signed_in = pool.other.signed_in
+    where = f"https://{pool.one.address}:{pool.one.port}/console?uuid={xapi.CONSOLE}"
+    pool.other.location = where
     async with Watching(await backends().dial(pool.machine(), ignore)) as screen:
         await screen.until(lambda: screen.frames)
     assert pool.other.tickets

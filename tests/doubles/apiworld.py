@@ -99,8 +99,9 @@ class World:
             "xenserver": (xapi.USER, xapi.PASSWORD, ""),
         }[self.kind]  # fmt: skip
         secret.write_text(said)
-        keys = {"user": f'"{user}"' if user else "", "table": table}
-        return keys if self.kind == "wss" else keys | {"password_file": f'"{secret}"'}
+        keys = {"user": f'"{user}"', "password_file": f'"{secret}"', "table": table}
+        wanted = {"user": user, "password_file": self.kind != "wss", "table": table}
+        return {key: value for key, value in keys.items() if wanted[key]}
 
     @property
     def canaries(self) -> list[str]:

@@ -35,7 +35,7 @@ class XapiDouble(ApiDouble):
         self.allowed = True
         self.consoles: object = list(_CONSOLES)
         self.master: str | None = None  # of the pool, if it is another
-        self.location: str | None = None  # what is handed out instead
+        self.location: str | None = None  # what is handed out; None: where the client came in
         self.websockets = 101  # or what is answered instead of one
         self.broken: tuple[str, ...] = ()  # what every sign-in is answered with
         self.slow_farewell = False  # answers no sign-out
@@ -50,12 +50,12 @@ class XapiDouble(ApiDouble):
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
         if request.method == "POST" and request.path == "/jsonrpc":
-            return await self._answer_call(await request.json())
+            return await self._answer_call(await request.json(), request.host)
         if request.method == "GET" and request.path == "/console":
             return await self._show_console(request)
         return web.Response(status=404)
 
-    async def _answer_call(self, call: dict[str, Any]) -> web.StreamResponse:
+    async def _answer_call(self, call: dict[str, Any], host: str) -> web.StreamResponse:
         assert call["jsonrpc"] == "2.0"
         said: dict[str, Any]
         if call["method"] == "session.logout":
@@ -63,13 +63,13 @@ class XapiDouble(ApiDouble):
             if self.slow_farewell:
                 await asyncio.sleep(60)
         try:
-            said = {"result": self._carry_out(call["method"], *call["params"])}
+            said = {"result": self._carry_out(host, call["method"], *call["params"])}
         except Refusal as refusal:
             code, *about = refusal.args
             said = {"error": {"code": 1, "message": code, "data": about}}
         return web.json_response({"jsonrpc": "2.0", "id": call["id"], **said})
 
-    def _carry_out(self, method: str, *params: Any) -> Any:
+    def _carry_out(self, host: str, method: str, *params: Any) -> Any:
         if method == "session.login_with_password":
             return self._sign_in(*params)
         session, *rest = params
@@ -89,7 +89,7 @@ class XapiDouble(ApiDouble):
             ("VM.get_consoles", _VM_REF): self.consoles,
         }
         for console, protocol in _CONSOLES.items():
-            where = self.location or f"https://127.0.0.1:{self.port}/console?uuid={CONSOLE}"
+            where = self.location or f"https://{host}/console?uuid={CONSOLE}"
             known |= {
                 ("console.get_protocol", console): protocol,
                 ("console.get_location", console): where if protocol == "rfb" else "nowhere",
