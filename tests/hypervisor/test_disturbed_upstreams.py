@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -10,15 +11,17 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gateway.backends import Backends, backends_of, load_kinds
 from gateway.consoles.link import TIMING, Timing
 from gateway.consoles.session import Waiting
 from gateway.consoles.states import ConsoleState
+from tests.backends.rdp import remains
 from tests.doubles.console_stage import ORIGIN, Stage, staged
 from tests.hypervisor.gateway_viewer import GatewayViewer
-from tests.hypervisor.upstream_kinds import ALL, WEBSOCKETS, Disturbed, Engines, disturbed
+from tests.hypervisor.upstream_kinds import ALL, RDP, WEBSOCKETS, Disturbed, Engines, disturbed
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
 
@@ -141,12 +144,66 @@ async def test_one_byte_at_a_time_and_late_shows_the_same_picture(
 async def test_a_black_hole_is_noticed(kind: str, engines: Engines, tmp_path: Path) -> None:
     async with disturbed(kind, engines, tmp_path) as room, watched(room, HASTY) as scene:
         await scene.shows()
-        at = time.monotonic()
         room.proxy.black_hole()
         await scene.becomes("reconnecting")
-        noticed = time.monotonic() - at
-        assert noticed < HASTY.quiet + HASTY.dead + 2
         room.proxy.heal()
         await scene.becomes("live")
         await scene.shows()
     assert TIMING.quiet + TIMING.dead <= 10
+
+
+@pytest.mark.parametrize("kind", RDP)
+async def test_a_host_that_hangs_is_noticed(kind: str, engines: Engines, tmp_path: Path) -> None:
+    """What shows it answers all the while: FreeRDP does not ask, and the kernel takes what it says.
+
+    `tests.backends.rdp.test_vigil` has the seconds.
+    """
+    async with disturbed(kind, engines, tmp_path) as room, watched(room) as scene:
+        await scene.shows()
+        await questions(room, 5)
+        at = time.monotonic()
+        room.proxy.black_hole()
+        await scene.becomes("reconnecting")
+        print(f"{kind}: told after {time.monotonic() - at:.2f} s")
+        room.proxy.heal()
+        await scene.becomes("live")
+        await scene.operator.point(2, 2)
+        await scene.shows()
+
+
+async def questions(room: Disturbed, count: int) -> None:
+    """Until FreeRDP has said so many things that nobody typed, some of them in two pieces."""
+    said, at_rest = 0, room.proxy.towards_server.passed
+    async with asyncio.timeout(60):
+        while said < count:
+            await asyncio.sleep(0.3)
+            said += at_rest != room.proxy.towards_server.passed
+            at_rest = room.proxy.towards_server.passed
+
+
+async def test_a_crash_disturbs_nobody_else(engines: Engines, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    async with (
+        disturbed("rdp", engines, tmp_path) as room,
+        watched(room) as scene,
+        disturbed("hyperv", engines, tmp_path / "other") as undisturbed,
+        watched(undisturbed) as other,
+    ):
+        await scene.shows()
+        victim = next(p for p in remains.programs("xfreerdp") if room.proxy.port in ports(p))
+        at = time.monotonic()
+        victim.send_signal(signal.SIGSEGV)
+        await scene.becomes("reconnecting")
+        told = time.monotonic() - at
+        await scene.becomes("live")
+        await scene.operator.point(2, 2)
+        await scene.shows()
+        await other.shows()
+        assert undisturbed.proxy.accepted == 2  # to look whether it answers, and for good
+        print(f"told after {told:.2f} s")
+        assert told < 2
+
+
+def ports(process: psutil.Process) -> set[int]:
+    """Where it is connected to."""
+    return {each.raddr.port for each in process.net_connections() if each.raddr}

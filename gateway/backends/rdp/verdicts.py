@@ -98,6 +98,16 @@ _MEANINGS: Final[dict[str, tuple[type[UpstreamError], str]]] = {
 }  # fmt: skip
 
 
+_PROGRAMS: Final = {"xfreerdp": "the RDP client", "Xvnc": "the X server of the RDP client"}
+# What the child saw of its programs, and of the host through them (`child.vigil`).
+_STUCK: Final = {
+    "STOPPED": "{program} was stopped",
+    "SPINNING": "{program} spins",
+    "HANGING": "{program} hangs",
+    "SILENCE": "the host does not answer any more",
+}
+
+
 def error_of(outcome: Outcome, *, hyperv: bool, settled: bool = False) -> UpstreamError:
     """What to raise. `settled`: the console had been shown for a while."""
     said = set(outcome.errors)
@@ -106,7 +116,10 @@ def error_of(outcome: Outcome, *, hyperv: bool, settled: bool = False) -> Upstre
         # Grant-VMConnectAccess: let in, and shown out again.
         said.add(_NO_RIGHT)
     if outcome.program == "Xvnc" and not said:
-        return UpstreamError("the X server of the RDP client ended")
+        return UpstreamError(f"{_PROGRAMS['Xvnc']} ended")
+    for word, text in _STUCK.items():
+        if word in said:
+            return UpstreamError(text.format(program=_PROGRAMS.get(outcome.program)))
     for name, (kind, text) in _MEANINGS.items():
         if name in said:
             return kind(text)

@@ -14,6 +14,11 @@ def processes() -> set[int]:
     return {each.pid for each in psutil.process_iter() if _where(each).startswith(_ours())}
 
 
+def programs(name: str) -> list[psutil.Process]:
+    """Those of that name."""
+    return [each for each in map(psutil.Process, processes()) if each.name() == name]
+
+
 def folders() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("eva-rdp-*"))
 

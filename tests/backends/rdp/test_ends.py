@@ -292,13 +292,13 @@ async def test_memory_has_an_end(
     server: RdpServer, backends: Backends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "xfreerdp"
-    program.write_text(f"#!{sys.executable}\nbytearray(600 << 20)\nprint('it got them')\n")
+    program.write_text("#!/bin/sh\nexec tail /dev/zero\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     began = time.monotonic()
-    with pytest.raises(UpstreamError):
+    with pytest.raises(UpstreamError, match="broke off at once"):  # and not that it never began
         await backends.dial(server.machine(), ignore)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")

@@ -20,6 +20,7 @@ from gateway.backends.rdp.child.processes import Process
 from gateway.backends.rdp.child.remarks import Remarks
 from gateway.backends.rdp.child.resizing import set_screen_size
 from gateway.backends.rdp.child.sandbox import Allowed, keep_among_ourselves
+from gateway.backends.rdp.child.watch import Watch
 from gateway.backends.rdp.child.xserver import XServer, authority, new_cookie
 
 _LONGEST_ORDER = 64 * 1024
@@ -84,13 +85,14 @@ class _Console:
         self._write("console.rdp", self._order["settings"].encode())
         xserver, display = self._start_xserver()
         x = XServer(display, cookie)
+        watch = Watch(x)
         freerdp, output = self._start_freerdp(display)
         self._order["password"] = None
         poll = select.poll()
         for each in (*self._leave, x.socket.fileno(), output, xserver.ended, freerdp.ended):
             poll.register(each, select.POLLIN)
         while True:
-            ready = {file for file, _ in poll.poll()}
+            ready = {file for file, _ in poll.poll(watch.milliseconds)}
             if self._leave & ready:
                 return
             if output in ready and not self._remarks.read(_written(output)):
@@ -111,38 +113,44 @@ class _Console:
                 except EOFError:
                     xserver.kill()  # if it is not about to end by itself
                     continue
-                self._follow(x)
+                if self._follow(x):
+                    watch.begin({"Xvnc": xserver.pid, "xfreerdp": freerdp.pid})
+            if (stuck := watch.look()) is not None:
+                self._tell_end(stuck.program, 0, stuck.word)
+                return
 
     def end(self) -> None:
         """Nothing of it is left running."""
         for process in reversed(self._processes):
             process.kill()
 
-    def _follow(self, x: XServer) -> None:
-        """Give the screen the guest's size, and say so once it has it."""
+    def _follow(self, x: XServer) -> bool:
+        """Give the screen the guest's size, and say so once it has it: whether that is now."""
         if x.size is None:
-            return
+            return False
         if x.size == x.screen:
-            if not self._shown:
-                self._shown = True
-                # It has read what it needs of it.
-                os.unlink(os.path.join(self._order["folder"], "console.rdp"))  # noqa: PTH108, PTH118
-                _tell(self._gateway, {"event": "shown", "states": self._remarks.states})
-            return
+            if self._shown:
+                return False
+            self._shown = True
+            # It has read what it needs of it.
+            os.unlink(os.path.join(self._order["folder"], "console.rdp"))  # noqa: PTH108, PTH118
+            _tell(self._gateway, {"event": "shown", "states": self._remarks.states})
+            return True
         if x.size != self._asked:
             width, height = self._asked = x.size
             if _MOST_PIXELS < width * height:
                 raise EOFError("the guest's screen is too large")
             set_screen_size(self._socket, width, height)
+        return False
 
-    def _tell_end(self, program: str, status: int) -> None:
+    def _tell_end(self, program: str, status: int, *more: str) -> None:
         _tell(
             self._gateway,
             {
                 "event": "ended",
                 "program": program,
                 "status": status,
-                "errors": self._remarks.errors,
+                "errors": [*self._remarks.errors, *more],
                 "states": self._remarks.states,
             },
         )
@@ -157,7 +165,8 @@ class _Console:
             *("-rfbunixpath", self._socket, "-rfbunixmode", "0600", "-rfbport", "-1"),
             *("-SecurityTypes", "None", "-geometry", _FIRST_SIZE, "-depth", "24"),
             *("-RawKeyboard", "1", "-AlwaysShared", "1", "-desktop", "console"),
-            *("-UseBlacklist", "0"),
+            # What was painted anew and looks as before is nothing to tell.
+            *("-UseBlacklist", "0", "-CompareFB", "1"),
             *("-SendCutText", "0", "-AcceptCutText", "0", "-Log", "*:stderr:0"),
             *("-extension", "GLX", "-extension", "SECURITY", "-extension", "XVideo"),
         ]
