@@ -15,6 +15,7 @@ from gateway.cli import (
     config,
     connect,
     consent,
+    inventory,
     keys,
     recovery,
     serve,
@@ -45,6 +46,7 @@ app.add_typer(recovery.app, name="recovery")
 app.add_typer(sessions.app, name="session")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(inventory.app, name="inventory")
 app.add_typer(keys.app, name="keys")
 for group in (serve, sign_in, connect):
     group.register(app)

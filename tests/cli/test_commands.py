@@ -234,7 +234,7 @@ def test_every_command_helps(shell: People) -> None:
         "account set-up-link", "subscription enable", "subscription disable", "subscription list",
         "access grant", "access revoke", "access list", "consent request", "consent list",
         "consent delete", "session list", "session end", "audit list", "audit verify",
-        "config check", "config show",
+        "config check", "config show", "inventory libvirt",
     ):  # fmt: skip
         text = " ".join(nobody.ok(*command.split(), "--help").split())
         assert f"eva-gateway {command}" in text, command

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -142,7 +143,7 @@ class Libvirtd:
         self, name: str, graphics: str = SOCKETLESS, *, metadata: str = "", start: bool = True
     ) -> Domain:
         """A VM that shows what is typed."""
-        names = {"name": name, "uuid": str(uuid.uuid4()), "metadata": metadata}
+        names = {"name": escape(name), "uuid": str(uuid.uuid4()), "metadata": metadata}
         xml = _DOMAIN.format(
             **names,
             emulator=shutil.which("qemu-system-x86_64"),

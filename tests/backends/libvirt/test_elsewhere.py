@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ import uvloop
 
 from gateway.backends import Backends, backends_of
 from gateway.backends.libvirt import LibvirtBackend, link
-from gateway.backends.site import Site
-from gateway.backends.tls import context_for
 from gateway.backends.wire import Wire
 from gateway.errors import MachineOff, RfbError, UpstreamRefused, UpstreamUnreachable
 from gateway.inventory import Machine
@@ -169,31 +166,6 @@ async def test_who_listens_everywhere_is_dialled_at_the_host(
     target = domain.elsewhere(settled=known(libvirtd), ca_file=str(libvirtd.authority.ca_file))
     async with Watching(await backends.dial(target, ignore)) as screen:
         await screen.until(lambda: screen.frames)
-
-
-@pytest.mark.parametrize(
-    ("listen", "why"),
-    [
-        ("127.0.0.1", "its host's loopback"),
-        ("::1", "its host's loopback"),
-        ("localhost", "its host's loopback"),
-        ("sneaky.example", "is this machine"),
-        ("169.254.169.254", "not allowed"),
-        ("2852039166", "not allowed"),
-        ("::ffff:127.0.0.1", "not allowed"),
-        ("a b", "not allowed"),
-    ],
-)
-async def test_an_address_that_the_host_names_is_judged(
-    listen: str, why: str, distant: Machine
-) -> None:
-    async def resolve(host: str) -> list[Any]:
-        return [ip_address("127.0.0.1" if host == "sneaky.example" else host)]
-
-    context = context_for(distant.console)
-    site = Site("hv1.example", 1, (ip_address("192.0.2.1"),), context, "hv1", None, False)
-    with pytest.raises(UpstreamRefused, match=why):
-        await LibvirtBackend(resolve)._dial_vnc(site, listen, 9)
 
 
 async def test_plain_vnc_is_for_who_asks_for_it(backends: Backends, other_host: Libvirtd) -> None:
