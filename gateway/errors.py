@@ -98,6 +98,10 @@ class UpstreamRefused(UpstreamError):
     code = "UpstreamRefused"
 
 
+class AccountRefused(UpstreamRefused):
+    """The hypervisor refused the entry's account: asking again may get it locked."""
+
+
 class UpstreamTaken(UpstreamError):
     """Another console client took the screen outside the gateway."""
 

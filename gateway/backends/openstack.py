@@ -12,7 +12,7 @@ from gateway.backends.tables import Options, plain_secret, read_table
 from gateway.backends.targets import Console, Progress, Target
 from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.upstream import Upstream
-from gateway.errors import MachineOff, UpstreamError, UpstreamRefused
+from gateway.errors import AccountRefused, MachineOff, UpstreamError, UpstreamRefused
 from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace, check_host, check_plain, host_and_port
 
@@ -156,7 +156,7 @@ async def _sign_in(api: Api, console: Console, options: OpenstackOptions) -> tup
         "POST", f"{options.identity_path}/auth/tokens", content={"auth": _auth(console, options)}
     )
     if answer.status == 401:
-        raise UpstreamRefused("Keystone refused the user, the password or the project")
+        raise AccountRefused("Keystone refused the user, the password or the project")
     if answer.status == 404:
         raise UpstreamRefused(f"there is no Keystone at {options.identity_path}")
     if answer.status != 201:

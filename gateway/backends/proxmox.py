@@ -12,7 +12,7 @@ from gateway.backends.tables import NoOptions, plain_secret, read_table
 from gateway.backends.targets import Console, Progress, Target
 from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.upstream import Upstream
-from gateway.errors import MachineOff, UpstreamError, UpstreamRefused
+from gateway.errors import AccountRefused, MachineOff, UpstreamError, UpstreamRefused
 from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace, check_plain, host_and_port
 
@@ -113,7 +113,7 @@ async def _sign_in(api: Api, console: Console) -> dict[str, str]:
     form = {"username": user, "password": password}
     answer = await api.ask("POST", "/api2/json/access/ticket", form=form)
     if answer.status == 401:
-        raise UpstreamRefused("Proxmox refused the user or the password")
+        raise AccountRefused("Proxmox refused the user or the password")
     _check(answer)
     ticket = answer.text("data", "ticket")
     # pve-access-control, AccessControl.pm: a ticket that waits for the second factor says so.
@@ -131,7 +131,7 @@ def _check(answer: Answer) -> None:
         return
     said = f"{answer.reason} {answer.find('message') or ''}"
     if answer.status == 401:
-        raise UpstreamRefused("Proxmox refused the API token")
+        raise AccountRefused("Proxmox refused the API token")
     if answer.status == 403:
         raise UpstreamRefused("the account may not open this VM's console: it needs VM.Console")
     # pve-cluster: the file of a VM's configuration is not there on that node.
@@ -164,6 +164,8 @@ async def _is_off(api: Api, machine: str, headers: Mapping[str, str]) -> bool:
 async def _power(api: Api, machine: str, headers: Mapping[str, str]) -> Power:
     """Raises: UpstreamError."""
     answer = await api.ask("GET", f"{machine}/status/current", headers=headers)
+    if answer.status == 401:
+        raise AccountRefused("Proxmox refused the API token")
     if answer.status != 200:
         raise UpstreamRefused(f"Proxmox does not tell the VM's power ({answer.status})")
     # qemu-server: the state of the VM's process, and what QEMU itself says of the processors.

@@ -27,7 +27,7 @@ from gateway.backends.site import Answer, Api, find_site
 from gateway.backends.tables import Options, plain_pin
 from gateway.backends.targets import Console
 from gateway.backends.tcp import Dialler
-from gateway.errors import UpstreamError, UpstreamRefused
+from gateway.errors import AccountRefused, UpstreamError, UpstreamRefused
 from gateway.policy.facts import Power
 
 _PATH: Final = "/wsman"
@@ -95,7 +95,7 @@ async def ask_winrm(dialler: Dialler, console: Console, machine: str, winrm: Win
     async with site.api() as api:
         answer = await _sign_in_and_ask(api, console, question.encode())
     if answer.status == 401:
-        raise UpstreamRefused("the host refused the account or its password (WinRM)")
+        raise AccountRefused("the host refused the account or its password (WinRM)")
     found = _parsed(answer.raw)
     if answer.status != 200:
         raise _refusal(answer.status, found)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from gateway.backends.site import Api, Site
-from gateway.errors import UpstreamError, UpstreamRefused
+from gateway.errors import AccountRefused, UpstreamError, UpstreamRefused
 
 _PATH: Final = "/jsonrpc"
 _VERSION: Final = "2.0"  # of the API that we know; XAPI tells nobody off for it
@@ -17,9 +17,11 @@ _ORIGINATOR: Final = "eva-gateway"
 _FAREWELL_SECONDS: Final = 1.0
 _REF: Final = re.compile(r"OpaqueRef:[A-Za-z0-9-]{1,64}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z0-9_]{1,64}", re.ASCII)
+_LOGIN: Final = "session.login_with_password"
+_WRONG_LOGIN: Final = "SESSION_AUTHENTICATION_FAILED"
 IS_SLAVE: Final = "HOST_IS_SLAVE"
 _WORDS: Final = {
-    "SESSION_AUTHENTICATION_FAILED": "XAPI refused the user or the password",
+    _WRONG_LOGIN: "XAPI refused the user or the password",
     "UUID_INVALID": "the pool knows no such VM",
     "HANDLE_INVALID": "the VM or its console went away meanwhile",
     "RBAC_PERMISSION_DENIED": "the account may not do this: it needs the role of a VM operator",
@@ -61,9 +63,7 @@ class Session:
 async def session_at(site: Site, user: str, password: str) -> AsyncIterator[Session]:
     """Signed in until the block ends. Raises: XapiRefused, UpstreamError."""
     async with site.api() as api:
-        login = "session.login_with_password"
-        reference = checked_ref(await _call(api, login, user, password, _VERSION, _ORIGINATOR))
-        session = Session(api, reference)
+        session = Session(api, await _log_in(api, user, password))
         try:
             yield session
         finally:
@@ -71,6 +71,16 @@ async def session_at(site: Site, user: str, password: str) -> AsyncIterator[Sess
             with suppress(UpstreamError, TimeoutError):
                 async with asyncio.timeout(_FAREWELL_SECONDS):
                     await session.call("session.logout")
+
+
+async def _log_in(api: Api, user: str, password: str) -> str:
+    try:
+        found = await _call(api, _LOGIN, user, password, _VERSION, _ORIGINATOR)
+    except XapiRefused as error:
+        if error.code == _WRONG_LOGIN:
+            raise AccountRefused(str(error)) from None
+        raise
+    return checked_ref(found)
 
 
 def checked_ref(found: object) -> str:

@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 
 from gateway.backends import Backend, Backends, Progress, Target, Upstream
 from gateway.backends.power import PowerDesk
-from gateway.errors import UpstreamRefused
+from gateway.errors import AccountRefused, UpstreamRefused
 from gateway.inventory import ConsoleAddress, Machine
 from gateway.policy.facts import Power, Vm
 
 
-def machine(number: int, host: str = "hv1") -> Machine:
+def machine(number: int, host: str = "hv1", password: str = "old") -> Machine:
     vm = Vm(f"/subscriptions/s/virtualMachines/vm{number}", "s", f"vm{number}", "linux", "n")
-    return Machine(vm, ConsoleAddress("fake", host=host, port=1, path=f"/{number}"))
+    return Machine(vm, ConsoleAddress("fake", host, 1, f"/{number}", password=password))
 
 
 @dataclass
@@ -119,14 +119,30 @@ async def test_an_answer_does_not_hold_for_long(hypervisor: Hypervisor) -> None:
     assert await desk.ask(machine(1), hypervisor.power) is Power.RUNNING
 
 
-async def test_a_refused_question_is_not_repeated_soon(hypervisor: Hypervisor) -> None:
-    """A sign-in that fails counts against the account at some hosts."""
+async def test_a_question_that_failed_is_not_repeated_soon(hypervisor: Hypervisor) -> None:
     hypervisor.go.set()
-    hypervisor.answer = UpstreamRefused("the password is wrong")
+    hypervisor.answer = UpstreamRefused("no such VM")
     desk = PowerDesk(lifetime=0, failure_lifetime=3600)
     for _ in range(5):
         assert await desk.ask(machine(1), hypervisor.power) is Power.UNKNOWN
     assert hypervisor.asked == ["vm1"]
+
+
+async def test_a_refused_account_is_tried_once_for_all_its_vms(hypervisor: Hypervisor) -> None:
+    """Some hosts lock an account that fails too often."""
+    hypervisor.answer = AccountRefused("the password is wrong")
+    desk = PowerDesk(lifetime=0, failure_lifetime=0, refusal_lifetime=3600)
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(100):
+            tasks.create_task(desk.ask(machine(number), hypervisor.power))
+        await settle()
+        hypervisor.go.set()
+    assert len(hypervisor.asked) == 4, "those that were under way already"
+    assert await desk.ask(machine(200), hypervisor.power) is Power.UNKNOWN
+    assert len(hypervisor.asked) == 4
+    hypervisor.answer = Power.RUNNING
+    for other in (machine(1, "hv2"), machine(1, password="new")):
+        assert await desk.ask(other, hypervisor.power) is Power.RUNNING
 
 
 async def test_who_gives_up_leaves_the_way_to_others(hypervisor: Hypervisor) -> None:
