@@ -11,6 +11,7 @@ from urllib.parse import SplitResult
 from gateway.backends.rdp import options
 from gateway.backends.rdp.command import arguments, environment, settings
 from gateway.backends.rdp.desktop import Desktop, Order
+from gateway.backends.rdp.folders import sweep
 from gateway.backends.rdp.options import RdpOptions
 from gateway.backends.rdp.upstream import RdpUpstream
 from gateway.backends.rdp.verdicts import Outcome, error_of
@@ -41,7 +42,8 @@ class RdpKind:
         return options.read(table, console)
 
     def backend(self) -> RdpBackend:
-        """Dials both."""
+        """Dials both. What gateways that were killed left behind is removed first."""
+        sweep()
         return RdpBackend()
 
 

@@ -10,12 +10,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+from gateway.backends.rdp.folders import RuntimeFolder
 from gateway.backends.rdp.verdicts import Outcome, error_of_start
 from gateway.errors import UpstreamError, UpstreamRefused
 
@@ -44,7 +44,7 @@ class Order:
 class Desktop(asyncio.Protocol):
     """A running child. Its folder and whatever it started go with it."""
 
-    def __init__(self, folder: Path, ending: Ending) -> None:
+    def __init__(self, folder: RuntimeFolder, ending: Ending) -> None:
         self._folder = folder
         self._ending = ending
         self._child: subprocess.Popen[bytes] | None = None
@@ -58,7 +58,7 @@ class Desktop(asyncio.Protocol):
     @property
     def socket(self) -> str:
         """Where its screen is served."""
-        return str(self._folder / "vnc")
+        return str(self._folder.path / "vnc")
 
     @classmethod
     async def start(cls, order: Order, ending: Ending) -> Desktop:
@@ -68,15 +68,15 @@ class Desktop(asyncio.Protocol):
             "xfreerdp": _find("xfreerdp", "FreeRDP"),
         }
         user = None if order.run_as is None else _user(order.run_as)
-        folder = Path(tempfile.mkdtemp(prefix="eva-rdp-"))  # mode 0700
+        folder = RuntimeFolder()
         desktop = cls(folder, ending)
         try:
             if user is not None:
-                os.chown(folder, *user)
+                os.chown(folder.path, *user)
             await desktop._spawn(
                 {
                     **programs,
-                    "folder": str(folder),
+                    "folder": str(folder.path),
                     "parent": os.getpid(),
                     "user": user,
                     "memory": order.memory * _MEBI,
@@ -108,7 +108,7 @@ class Desktop(asyncio.Protocol):
             if child is not None:
                 await _reap(child)
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
 
     async def _spawn(self, order: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
@@ -120,7 +120,7 @@ class Desktop(asyncio.Protocol):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={},
-                cwd=self._folder,
+                cwd=self._folder.path,
                 start_new_session=True,
             )
         await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
