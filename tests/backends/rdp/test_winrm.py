@@ -16,7 +16,7 @@ from gateway.backends import Backends, backends_of, load_kinds
 from gateway.backends.rdp import RdpKind
 from gateway.backends.rdp.backend import RdpBackend
 from gateway.backends.tcp import Address
-from gateway.errors import UpstreamError, UpstreamRefused, UpstreamUnreachable
+from gateway.errors import AccountRefused, UpstreamError, UpstreamRefused, UpstreamUnreachable
 from gateway.inventory import Inventory, Machine
 from gateway.policy.facts import Power
 from tests.doubles.authority import Authority
@@ -99,7 +99,7 @@ async def test_a_wrong_password_is_refused_and_not_tried_again(
 ) -> None:
     """Hosts lock accounts that fail too often."""
     vm = machine(host.port, authority, password="wrong-canary")
-    with pytest.raises(UpstreamRefused, match="refused the account or its password") as caught:
+    with pytest.raises(AccountRefused, match="refused the account or its password") as caught:
         await ask(vm)
     assert "canary" not in str(caught.value)
     assert host.signed_in == []
