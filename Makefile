@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AZ := .venv-az
 NOVNC := static/vendor/novnc
+LIBVIRT := tests/backends/libvirt
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # apt-get is used where it may be: as root. Elsewhere the tests say what they miss.
 SYSTEM_PACKAGES := $(shell grep -v '^\#' .ci/packages.txt 2>/dev/null)
@@ -19,7 +20,7 @@ demo: install ## Start a gateway with a built-in hypervisor, and say what to try
 
 install: $(VENV)/.installed $(NOVNC)/.installed certificates ## Do the set-up part of `make demo` alone
 
-test: system-packages $(VENV)/.installed-dev $(NOVNC)/.installed certificates check ## Install what the tests need and run them all
+test: system-packages $(VENV)/.installed-dev libvirt $(NOVNC)/.installed certificates check ## Install what the tests need and run them all
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 test-az: $(VENV)/.installed-dev $(NOVNC)/.installed $(AZ)/.installed ## Try the real az, in an environment of its own (400 MB)
@@ -44,6 +45,9 @@ lock: $(VENV)/.installed-dev ## Pin what development installs
 	$(PIP) install uv
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --group build --generate-hashes --no-header -o requirements.txt
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --group dev --generate-hashes --no-header -o requirements-dev.txt
+	for part in requirements requirements-build; do \
+	  $(BIN)/uv pip compile -q --upgrade $(LIBVIRT)/$$part.in --generate-hashes --no-header -o $(LIBVIRT)/$$part.txt || exit; \
+	done
 
 clean: ## Forget everything that was made here
 	rm -rf $(VENV) $(AZ) node_modules static/vendor dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -64,6 +68,17 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.txt pyproject.toml | $(VENV)/.installed
 	$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# libvirt's Python module is C, built here against libvirt-dev: nobody else needs a compiler.
+.PHONY: libvirt
+libvirt: system-packages $(VENV)/.installed-dev
+	@if ! pkg-config --exists libvirt 2>/dev/null; then echo "no libvirt-dev: the tests of libvirt will say so"; \
+	elif ! cmp -s $(LIBVIRT)/requirements.txt $(VENV)/.installed-libvirt; then \
+	  { $(PIP) install --require-hashes -r $(LIBVIRT)/requirements-build.txt && \
+	    $(PIP) install --require-hashes --no-build-isolation -r $(LIBVIRT)/requirements.txt && \
+	    cp $(LIBVIRT)/requirements.txt $(VENV)/.installed-libvirt; } || \
+	  echo "libvirt-python cannot be built: the tests of libvirt will say so"; \
+	fi
 
 $(AZ)/.installed: tests/az/requirements.txt
 	$(PYTHON) -m venv $(AZ)
