@@ -135,7 +135,11 @@ class DemoHypervisor:
             raise MachineOff(f"{name} is turned off")
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        await loop.create_connection(lambda: DemoConsole(machine), sock=theirs)
+        try:
+            await loop.create_connection(lambda: DemoConsole(machine), sock=theirs)
+        except BaseException:  # cancelled; the loop closes the one that it was given
+            ours.close()
+            raise
         _, wire = await loop.create_connection(Wire, sock=ours)
         return wire
 
