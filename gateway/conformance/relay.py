@@ -61,6 +61,11 @@ class Relay:
         self.cut(Cut.RESET)
         await self.emptied(10)
 
+    @property
+    def live(self) -> int:
+        """How many connections are open."""
+        return len(self._links)
+
     async def emptied(self, within: float) -> bool:
         """Whether every connection is gone in time."""
         try:

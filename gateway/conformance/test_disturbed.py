@@ -55,6 +55,7 @@ async def test_the_way_is_cut_while_shown(stage: Stage, how: Cut) -> None:
     async with stage.relayed() as (relay, machine):
         before = await _quiet_baseline()
         async with stage.shown(machine) as screen:
+            _need_screen_behind(relay)
             relay.cut(how)
             try:
                 await screen.ended(stage.limits.notice)
@@ -77,6 +78,7 @@ async def test_the_way_falls_silent_while_shown(stage: Stage) -> None:
     async with stage.relayed() as (relay, machine):
         before = await _quiet_baseline()
         async with stage.shown(machine) as screen:
+            _need_screen_behind(relay)
             relay.cut(Cut.SILENCE)
             screen.ask_for_all()
             await asyncio.sleep(0.2)
@@ -158,6 +160,12 @@ async def _dial_into(stage: Stage, machine: Machine, how: Cut, where: str) -> No
     if upstream is not None:
         await upstream.close()  # what was cut off was not needed
     assert took <= limit, f"the dial took {took:.1f} s: {where}"
+
+
+def _need_screen_behind(relay: Relay) -> None:
+    """Skips where the API handed out another place for the screen than its own."""
+    if not relay.live:
+        pytest.skip("the screen itself does not come by the entry's host and port")
 
 
 async def _closed_in_time(stage: Stage, screen: Watching) -> None:

@@ -61,7 +61,7 @@ def test_hostile_addresses_are_refused_in_words(entry: Entry) -> None:
     """
 
     @settings(
-        max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     @given(text=hostile(entry.url))
     @example(text=f"{entry.console.scheme}:")
