@@ -53,11 +53,15 @@ class World:
 
     def machine(self, port: int | None = None, **changed: str) -> Machine:
         """The entry's machine; `changed` keys stand instead of the usual ones."""
+        return Inventory.parse(self.entry(port, **changed), KINDS).machines()[0]
+
+    def entry(self, port: int | None = None, **changed: str) -> str:
+        """The same as the inventory has it."""
         keys = {"ca_file": f'"{self.authority.ca_file}"', **self._keys(), **changed}
         table = keys.pop("table", "")
         console = keys.pop("console", self._console()).replace("PORT", str(port or self.api.port))
         lines = [f"{key} = {value}" for key, value in keys.items() if value]
-        text = "\n".join((
+        return "\n".join((
             "[[machine]]",
             'resource_id = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups'
             '/shop/providers/Microsoft.Compute/virtualMachines/web01"',
@@ -66,7 +70,6 @@ class World:
             *lines,
             table,
         ))  # fmt: skip
-        return Inventory.parse(text, KINDS).machines()[0]
 
     def _console(self) -> str:
         return {
