@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import tempfile
 import time
@@ -169,6 +171,60 @@ async def test_a_host_that_hangs_is_noticed(kind: str, engines: Engines, tmp_pat
         await scene.becomes("live")
         await scene.operator.point(2, 2)
         await scene.shows()
+
+
+@pytest.mark.parametrize("kind", ALL)
+async def test_there_is_one_upstream_at_a_time(kind: str, engines: Engines, tmp_path: Path) -> None:
+    async with disturbed(kind, engines, tmp_path) as room, watched(room, HASTY) as scene:
+        counted: list[int] = []
+
+        async def count() -> None:
+            while True:
+                counted.append(room.upstreams())  # in no thread: QMP is one command at a time
+                await asyncio.sleep(0.1)
+
+        counting = asyncio.create_task(count())
+        for fault in (room.proxy.reset, room.proxy.half_close, room.proxy.reset):
+            fault()
+            await scene.becomes("reconnecting")
+            scene.stage.session.retry()  # as somebody does who does not want to wait
+            await scene.becomes("live")
+        counting.cancel()
+        assert set(counted) <= {0, 1}
+        assert room.upstreams() == 1
+
+
+# FreeRDP, until another client takes the console: no server here throws one out.
+_TAKEN = """\
+#!/bin/sh
+exec 3<&0
+{freerdp} "$@" <&3 &
+sleep 2
+echo "ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION (0x00000005):Another user connected"
+exit 5
+"""
+
+
+@pytest.mark.parametrize("kind", RDP)
+async def test_a_console_that_another_client_took_is_left_to_it(
+    kind: str, engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "xfreerdp"
+    program.write_text(_TAKEN.format(freerdp=shutil.which("xfreerdp")))
+    program.chmod(0o755)
+    async with disturbed(kind, engines, tmp_path) as room:
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+            async with watched(room, HASTY) as scene:
+                await scene.becomes("taken")
+                dialled = room.proxy.accepted
+                await asyncio.sleep(3 * HASTY.taken)
+                assert room.proxy.accepted == dialled
+                patch.undo()
+                scene.stage.session.retry()
+                await scene.becomes("live")
+                await scene.operator.point(2, 2)
+                await scene.shows()
 
 
 async def questions(room: Disturbed, count: int) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.inventory import Machine
+from tests.backends.rdp import remains
 from tests.backends.rdp.servers import PASSWORD, USER, Shadow, Xrdp, rdp_machine
 from tests.doubles.authority import Authority
 from tests.doubles.faultproxy import FaultProxy
@@ -43,6 +44,7 @@ class Disturbed:
     proxy: FaultProxy
     screendump: Callable[[], Pixels]  # the screen, as its own server has it
     change: Callable[[], None]  # has its own server show something else
+    upstreams: Callable[[], int]  # how many of the gateway's there are now
 
 
 class Engines:
@@ -78,6 +80,10 @@ class Engines:
         self._stack.callback(server.stop)
         return server
 
+    def watchers(self) -> int:
+        """How many clients QEMU's VNC servers have, all of them together."""
+        return sum(len(each["clients"]) for each in self.qemu.qmp.run("query-vnc-servers"))
+
     def press(self) -> None:
         """A key, pressed at QEMU itself; the guest shows its letter."""
         self.qemu.qmp.run("send-key", keys=[{"type": "qcode", "data": "q"}])
@@ -110,7 +116,7 @@ async def _websocket(kind: str, engines: Engines, folder: Path) -> AsyncIterator
             world.api.compute_url = f"https://127.0.0.1:{proxy.port}/v2.1"
             world.api.console_url = f"https://127.0.0.1:{proxy.port}/vnc_lite.html"
         machine = world.machine(proxy.port)
-        yield Disturbed(kind, machine, proxy, qemu.screendump, engines.press)
+        yield Disturbed(kind, machine, proxy, qemu.screendump, engines.press, engines.watchers)
 
 
 @asynccontextmanager
@@ -127,4 +133,8 @@ async def _rdp(kind: str, engines: Engines, folder: Path) -> AsyncIterator[Distu
             port, pin = (await stack.enter_async_context(host)).port, authority.pin
         proxy = await stack.enter_async_context(FaultProxy(port=port))
         machine = rdp_machine(proxy.port, pin, vm=vm)
-        yield Disturbed(kind, machine, proxy, engines.x.screendump, engines.paint)
+        yield Disturbed(kind, machine, proxy, engines.x.screendump, engines.paint, _clients)
+
+
+def _clients() -> int:
+    return len(remains.programs("xfreerdp"))
