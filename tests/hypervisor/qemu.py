@@ -23,12 +23,21 @@ class Qmp:
     """QEMU's control socket, one command at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
+        # The socket's file is there a moment before anybody listens.
+        wait_for(lambda: self._connects(path), "QEMU's control socket", 30)
         self._socket.settimeout(30)
-        self._socket.connect(str(path))
         self._lines = self._socket.makefile("rb")
         self._lines.readline()  # the greeting
         self.run("qmp_capabilities")
+
+    def _connects(self, path: Path) -> bool:
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket.connect(str(path))
+        except ConnectionRefusedError:
+            self._socket.close()
+            return False
+        return True
 
     def run(self, command: str, **arguments: object) -> Any:
         """Raises: RuntimeError with QEMU's own words."""
