@@ -40,7 +40,8 @@ class Painter:
         self._depth = screen.root_depth
         self.window = screen.root.create_window(
             0, 0, WIDTH, HEIGHT, 0, self._depth,
-            background_pixel=0, override_redirect=True, event_mask=X.KeyPressMask,
+            background_pixel=0, override_redirect=True,
+            event_mask=X.KeyPressMask | X.ExposureMask,
         )  # fmt: skip
         self.window.map()
         self.window.set_input_focus(X.RevertToParent, X.CurrentTime)
@@ -101,6 +102,7 @@ class Painter:
             if paint is not None:
                 wait = begun + number / rate - time.monotonic()
                 if wait <= 0:
+                    self.answer()
                     paint()
                     self.tick()
                     number += 1
@@ -109,12 +111,11 @@ class Painter:
                 self.answer()
 
     def answer(self) -> None:
-        """Turn the block once for each key that waits."""
+        """Turn the block once for each key that waits; a change of mode wipes it away."""
         while self._display.pending_events():
-            if self._display.next_event().type == X.KeyPress:
-                self._pressed = not self._pressed
-                self._block()
-                self._display.flush()
+            self._pressed ^= self._display.next_event().type == X.KeyPress
+            self._block()
+            self._display.flush()
 
     def _block(self) -> None:
         gc = self.white if self._pressed else self.black

@@ -106,7 +106,7 @@ def _stopped_after(command: Sequence[str], **how: Any) -> Iterator[subprocess.Po
         yield process
     finally:
         process.terminate()
-        process.wait(10)
+        process.communicate(timeout=10)
 
 
 def _free_displays(count: int) -> list[int]:
