@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backends import Backends, backends_of
-from tests.backends.libvirt.libvirtd import KINDS, SOCKETLESS, Domain, Libvirtd
+from tests.backends.libvirt.libvirtd import KINDS, SOCKETLESS, Domain, Libvirtd, listening
 from tests.hypervisor.programs import wait_for
 
 NewFolder = Callable[[], Path]
@@ -45,7 +45,7 @@ def new_domain(libvirtd: Libvirtd) -> Iterator[NewDomain]:
     """VMs of one test's own, which show what is typed."""
     with ExitStack() as stack:
 
-        def define(name: str = "web01", graphics: str = SOCKETLESS, **how: object) -> Domain:
+        def define(name: str = "web03", graphics: str = SOCKETLESS, **how: object) -> Domain:
             domain = libvirtd.define(name, graphics, **how)  # type: ignore[arg-type]
             stack.callback(domain.forget)
             return domain
@@ -54,11 +54,44 @@ def new_domain(libvirtd: Libvirtd) -> Iterator[NewDomain]:
         libvirtd.thaw()
 
 
-@pytest.fixture
-def web01(new_domain: NewDomain) -> Domain:
-    domain = new_domain()
+@pytest.fixture(scope="session")
+def kept(libvirtd: Libvirtd) -> dict[str, Domain]:
+    """VMs that are kept for the next test: they take seconds to start and to stop."""
+    return {}
+
+
+def ready(libvirtd: Libvirtd, kept: dict[str, Domain], name: str, graphics: str) -> Domain:
+    """A VM that runs and waits for keys, whatever was done to it before."""
+    libvirtd.thaw()
+    if name not in kept:
+        kept[name] = libvirtd.define(name, graphics, start=False)
+    domain = kept[name]
+    domain.run()
     wait_for(domain.booted, "the guest")
     return domain
+
+
+@pytest.fixture
+def web01(libvirtd: Libvirtd, kept: dict[str, Domain]) -> Iterator[Domain]:
+    """Nothing but libvirt leads to its screen."""
+    yield ready(libvirtd, kept, "web01", SOCKETLESS)
+    libvirtd.thaw()
+
+
+@pytest.fixture
+def web02(libvirtd: Libvirtd, kept: dict[str, Domain]) -> Iterator[Domain]:
+    """Its screen is at a port of the loopback, with a password."""
+    yield ready(libvirtd, kept, "web02", listening())
+    libvirtd.thaw()
+
+
+@pytest.fixture
+def other_host(new_folder: NewFolder) -> Iterator[Libvirtd]:
+    """Its VNC servers speak no TLS, and it has no VMs yet."""
+    with ExitStack() as stack:
+        running = Libvirtd(new_folder(), vnc_tls=False)
+        stack.callback(running.stop)
+        yield running
 
 
 @pytest.fixture

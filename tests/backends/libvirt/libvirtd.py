@@ -30,6 +30,7 @@ from tests.hypervisor.programs import free_port, missing, need, wait_for
 
 KINDS: Final = load_kinds()
 NOBODY: Final = 65534
+PAUSED: Final = 3  # libvirt/libvirt-domain.h, VIR_DOMAIN_PAUSED
 VNC_PASSWORD: Final = "xmlhush1"
 _PLACES = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HOME")
 _CONFIGURATION = """\
@@ -71,6 +72,14 @@ _DOMAIN = """\
 </domain>
 """
 SOCKETLESS = '<graphics type="vnc"><listen type="none"/></graphics>'
+
+
+def listening(address: str = "127.0.0.1") -> str:
+    """A VNC server at a port of its own choosing."""
+    return (
+        f'<graphics type="vnc" port="-1" autoport="yes" passwd="{VNC_PASSWORD}">'
+        f'<listen type="address" address="{address}"/></graphics>'
+    )
 
 
 def need_libvirt() -> Any:
@@ -198,6 +207,13 @@ class Domain:
 
     def start(self) -> None:
         self.domain.create()
+
+    def run(self) -> None:
+        """Be on, whatever was done to it."""
+        if not self.domain.isActive():
+            self.start()
+        elif self.domain.info()[0] == PAUSED:
+            self.domain.resume()
 
     def destroy(self) -> None:
         """As if the power went."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +19,16 @@ from gateway.backends.wire import Wire
 from gateway.errors import MachineOff, RfbError, UpstreamRefused, UpstreamUnreachable
 from gateway.inventory import Machine
 from gateway.policy.facts import Power
-from tests.backends.libvirt.libvirtd import KINDS, VNC_PASSWORD, Domain, Libvirtd
+from tests.backends.libvirt.libvirtd import KINDS, VNC_PASSWORD, Domain, Libvirtd, listening
 from tests.backends.libvirt.test_here import children, until
 from tests.doubles.authority import Authority
 from tests.doubles.watching import Watching, ignore
-from tests.hypervisor.programs import free_port, wait_for
+from tests.hypervisor.programs import free_port
 from tests.hypervisor.test_qemu import screen_equals, shows, type_at
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(180)]
 
 NewDomain = Callable[..., Domain]
-
-
-def graphics(address: str = "127.0.0.1", password: str = VNC_PASSWORD) -> str:
-    """A VNC server at a port of its own choosing."""
-    return (
-        f'<graphics type="vnc" port="-1" autoport="yes" passwd="{password}">'
-        f'<listen type="address" address="{address}"/></graphics>'
-    )
 
 
 def known(libvirtd: Libvirtd) -> dict[str, Any]:
@@ -50,13 +41,6 @@ def identity(authority: Authority) -> dict[str, Any]:
         "certificate_file": str(authority.certificate_file),
         "key_file": str(authority.key_file),
     }
-
-
-@pytest.fixture
-def web02(new_domain: NewDomain) -> Domain:
-    domain = new_domain("web02", graphics())
-    wait_for(domain.booted, "the guest")
-    return domain
 
 
 @pytest.fixture
@@ -162,29 +146,20 @@ async def test_a_screen_that_is_out_of_reach_is_said_to_be(
 async def test_who_listens_everywhere_is_dialled_at_the_host(
     new_domain: NewDomain, libvirtd: Libvirtd, backends: Backends
 ) -> None:
-    domain = new_domain("wide", graphics("0.0.0.0"))
+    domain = new_domain("wide", listening("0.0.0.0"))
     target = domain.elsewhere(settled=known(libvirtd), ca_file=str(libvirtd.authority.ca_file))
     async with Watching(await backends.dial(target, ignore)) as screen:
         await screen.until(lambda: screen.frames)
 
 
 async def test_plain_vnc_is_for_who_asks_for_it(backends: Backends, other_host: Libvirtd) -> None:
-    domain = other_host.define("plain", graphics())
+    domain = other_host.define("plain", listening())
     settled, ca_file = known(other_host), str(other_host.authority.ca_file)
     with pytest.raises(RfbError, match="TLS is configured"):
         await backends.dial(domain.elsewhere(settled=settled, ca_file=ca_file), ignore)
     target = domain.elsewhere(settled=settled | {"plain_vnc": True}, ca_file=ca_file)
     async with Watching(await backends.dial(target, ignore)) as screen:
         await screen.until(lambda: screen.frames)
-
-
-@pytest.fixture
-def other_host(new_folder: Callable[[], Path]) -> Iterator[Libvirtd]:
-    """Its VNC servers speak no TLS."""
-    with ExitStack() as stack:
-        running = Libvirtd(new_folder(), vnc_tls=False)
-        stack.callback(running.stop)
-        yield running
 
 
 async def test_a_host_that_hangs_or_breaks_off_leaves_nothing(
