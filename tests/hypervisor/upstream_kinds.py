@@ -29,7 +29,7 @@ from tests.hypervisor.xservers import Xvnc
 
 Pixels = npt.NDArray[np.uint8]
 
-WEBSOCKETS: Final = ("wss", "proxmox", "kubevirt", "openstack")
+WEBSOCKETS: Final = ("wss", "proxmox", "kubevirt", "openstack", "xenserver")
 RDP: Final = ("rdp", "hyperv")
 ALL: Final = (*WEBSOCKETS, *RDP)
 VM: Final = "efd1efab-c750-4262-b1bb-af0f7733bdd6"
