@@ -96,6 +96,8 @@ async def ask_winrm(dialler: Dialler, console: Console, machine: str, winrm: Win
         answer = await _sign_in_and_ask(api, console, question.encode())
     if answer.status == 401:
         raise AccountRefused("the host refused the account or its password (WinRM)")
+    if answer.status == 403:
+        raise UpstreamRefused("the account may not ask for the VM's power (WinRM)")
     found = _parsed(answer.raw)
     if answer.status != 200:
         raise _refusal(answer.status, found)
@@ -197,6 +199,6 @@ def _refusal(status: int, found: ElementTree.Element) -> UpstreamError:
     code = "" if fault is None else fault.get("Code", "")
     if code in _NO_SUCH_OBJECT:
         return UpstreamRefused("the host knows no VM of this id, or may not tell (WinRM)")
-    if status == 403 or code in _ACCESS_DENIED:
+    if code in _ACCESS_DENIED:
         return UpstreamRefused("the account may not ask for the VM's power (WinRM)")
     return UpstreamRefused(f"the host refused with status {status} (WinRM)")

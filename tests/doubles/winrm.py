@@ -37,6 +37,7 @@ class WinrmDouble(ApiDouble):
         self.machine = machine.upper()
         self.state = "2"  # EnabledState
         self.allowed = True
+        self.forbidden = False  # to whoever signs in
         self.schemes: tuple[str, ...] = ("Negotiate", "Kerberos")
         self.challenge: str | None = None  # what stands instead of a challenge
         self.hangs_up = False  # closes the connection after every answer
@@ -64,6 +65,8 @@ class WinrmDouble(ApiDouble):
             assert await request.read() == b"", "nothing is asked before the sign-in"
             return self._refused(self.challenge or f"Negotiate {base64.b64encode(said).decode()}")
         self.signed_in.append(login.client_principal)
+        if self.forbidden:
+            return web.Response(status=403)
         return self._get(await request.read())
 
     def _new_login(self) -> Any:

@@ -123,6 +123,7 @@ async def test_the_sign_in_is_bound_to_the_certificate(
     ("change", "why"),
     [
         ({"allowed": False}, "may not ask for the VM's power"),
+        ({"forbidden": True}, "may not ask for the VM's power"),
         ({"machine": OTHER.upper()}, "knows no VM of this id, or may not tell"),
         ({"name": OTHER}, "answered something else"),
         ({"schemes": ("Kerberos",)}, "offers no NTLM sign-in"),
