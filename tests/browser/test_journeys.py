@@ -19,7 +19,7 @@ async def consent_to(tenant: Person, vm: str, reason: str) -> None:
     await expect(page.get_by_role("heading", level=1)).to_contain_text(vm)
     await page.fill("#reason", reason)
     await page.get_by_role("button", name="Allow access").click()
-    await expect(page.get_by_role("link", name=re.compile("Watch"))).to_be_visible()
+    await expect(page.get_by_role("link", name=re.compile(f"Watch.*{vm}"))).to_be_visible()
 
 
 async def open_console(operator: Person, vm: str) -> None:
