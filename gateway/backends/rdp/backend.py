@@ -14,7 +14,7 @@ from gateway.backends.rdp.desktop import Desktop, Order
 from gateway.backends.rdp.folders import sweep
 from gateway.backends.rdp.options import RdpOptions
 from gateway.backends.rdp.upstream import RdpUpstream
-from gateway.backends.rdp.verdicts import Outcome, error_of
+from gateway.backends.rdp.verdicts import Outcome, Unexplained, error_of
 from gateway.backends.targets import Console, Progress, Step, Target
 from gateway.backends.tcp import Address, Dialler, Resolve
 from gateway.backends.upstream import shake_hands
@@ -25,6 +25,7 @@ from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace
 
 _PATIENCE_EACH: Final = 3.0  # seconds for one of several addresses of a name
+_POWER_PATIENCE: Final = 3.0  # seconds, out of a dial's ten
 _SETTLED: Final = 5.0  # seconds; a host that shows an account out does so sooner
 
 
@@ -56,6 +57,12 @@ class RdpBackend:
 
     async def dial(self, target: Target, progress: Progress) -> RdpUpstream:
         """Raises: UpstreamError, RfbError, OSError."""
+        try:
+            return await self._dial(target, progress)
+        except Unexplained as error:
+            raise error.where(await self._power_if_told(target)) from None
+
+    async def _dial(self, target: Target, progress: Progress) -> RdpUpstream:
         console, settled = target.console, target.console.options
         assert isinstance(settled, RdpOptions)
         address = await self._answering(console)
@@ -80,6 +87,13 @@ class RdpBackend:
         if settled.machine is None or settled.winrm is None:
             raise UpstreamError("the entry names no WinRM to ask for the VM's power")
         return await ask_winrm(self._dialler, target.console, settled.machine, settled.winrm)
+
+    async def _power_if_told(self, target: Target) -> Power:
+        try:
+            async with asyncio.timeout(_POWER_PATIENCE):
+                return await self.power(target)
+        except (UpstreamError, OSError):  # of which TimeoutError is one
+            return Power.UNKNOWN
 
     async def _answering(self, console: Console) -> str:
         """The address that FreeRDP dials: resolved once, judged, and seen to answer.

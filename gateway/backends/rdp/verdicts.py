@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import (
+    AccountRefused,
+    MachineOff,
     UpstreamError,
     UpstreamRefused,
     UpstreamTakenOver,
     UpstreamUnreachable,
 )
+from gateway.policy.facts import Power
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +52,30 @@ _MEANINGS: Final[dict[str, tuple[type[UpstreamError], str]]] = {
         UpstreamTakenOver, "another client took the console over"
     ),
     # The account, as CredSSP's NTSTATUS or Windows' own errors name what is wrong with it.
-    "ERRCONNECT_LOGON_FAILURE": (UpstreamRefused, f"{_ACCOUNT}: unknown user or wrong password"),
-    "ERRCONNECT_WRONG_PASSWORD": (UpstreamRefused, f"{_ACCOUNT}: wrong password"),
-    "ERRCONNECT_AUTHENTICATION_FAILED": (UpstreamRefused, f"{_ACCOUNT}: the login failed"),
-    "ERRCONNECT_PASSWORD_EXPIRED": (UpstreamRefused, f"{_ACCOUNT}: its password has expired"),
+    "ERRCONNECT_LOGON_FAILURE": (AccountRefused, f"{_ACCOUNT}: unknown user or wrong password"),
+    "ERRCONNECT_WRONG_PASSWORD": (AccountRefused, f"{_ACCOUNT}: wrong password"),
+    "ERRCONNECT_AUTHENTICATION_FAILED": (AccountRefused, f"{_ACCOUNT}: the login failed"),
+    "ERRCONNECT_PASSWORD_EXPIRED": (AccountRefused, f"{_ACCOUNT}: its password has expired"),
     "ERRCONNECT_PASSWORD_CERTAINLY_EXPIRED": (
-        UpstreamRefused, f"{_ACCOUNT}: its password has expired"
+        AccountRefused, f"{_ACCOUNT}: its password has expired"
     ),
     "ERRCONNECT_PASSWORD_MUST_CHANGE": (
-        UpstreamRefused, f"{_ACCOUNT}: its password must be changed first"
+        AccountRefused, f"{_ACCOUNT}: its password must be changed first"
     ),
-    "ERRCONNECT_ACCOUNT_DISABLED": (UpstreamRefused, f"{_ACCOUNT}: it is disabled"),
-    "ERRCONNECT_ACCOUNT_LOCKED_OUT": (UpstreamRefused, f"{_ACCOUNT}: it is locked out"),
-    "ERRCONNECT_ACCOUNT_EXPIRED": (UpstreamRefused, f"{_ACCOUNT}: it has expired"),
-    "ERRCONNECT_ACCOUNT_RESTRICTION": (UpstreamRefused, f"{_ACCOUNT}: it is restricted"),
+    "ERRCONNECT_ACCOUNT_DISABLED": (AccountRefused, f"{_ACCOUNT}: it is disabled"),
+    "ERRCONNECT_ACCOUNT_LOCKED_OUT": (AccountRefused, f"{_ACCOUNT}: it is locked out"),
+    "ERRCONNECT_ACCOUNT_EXPIRED": (AccountRefused, f"{_ACCOUNT}: it has expired"),
+    "ERRCONNECT_ACCOUNT_RESTRICTION": (AccountRefused, f"{_ACCOUNT}: it is restricted"),
     "ERRCONNECT_LOGON_TYPE_NOT_GRANTED": (
-        UpstreamRefused, f"{_ACCOUNT}: it may not log in this way"
+        AccountRefused, f"{_ACCOUNT}: it may not log in this way"
     ),
     "ERRCONNECT_INSUFFICIENT_PRIVILEGES": (
-        UpstreamRefused, f"{_ACCOUNT}: it may not log in this way"
+        AccountRefused, f"{_ACCOUNT}: it may not log in this way"
     ),
-    "ERRCONNECT_ACCESS_DENIED": (UpstreamRefused, f"{_ACCOUNT}: access denied"),
-    "ERRCONNECT_CLIENT_REVOKED": (UpstreamRefused, f"{_ACCOUNT}: its credentials are revoked"),
+    "ERRCONNECT_ACCESS_DENIED": (AccountRefused, f"{_ACCOUNT}: access denied"),
+    "ERRCONNECT_CLIENT_REVOKED": (AccountRefused, f"{_ACCOUNT}: its credentials are revoked"),
     "ERRCONNECT_NO_OR_MISSING_CREDENTIALS": (
-        UpstreamRefused, f"{_ACCOUNT}: no user or password"
+        AccountRefused, f"{_ACCOUNT}: no user or password"
     ),
     _NO_RIGHT: (UpstreamRefused, "the host account lacks the right to this console"),
     "ERRINFO_SERVER_DENIED_CONNECTION": (
@@ -128,19 +131,40 @@ def error_of(outcome: Outcome, *, hyperv: bool, settled: bool = False) -> Upstre
     return _by_progress(outcome.reached, hyperv=hyperv)
 
 
+class Unexplained(UpstreamRefused):
+    """The host took the account and gave no console, without a word: the VM's power tells more."""
+
+    def where(self, power: Power) -> UpstreamError:
+        """The same, where that is known."""
+        match power:
+            case Power.OFF:
+                return MachineOff("the VM is turned off")
+            case Power.RUNNING | Power.PAUSED:
+                return UpstreamRefused(
+                    "the VM is not off, and its host gives no console of it: it may be shielded"
+                )
+        return UpstreamRefused(str(self))
+
+
 def _by_progress(reached: str, *, hyperv: bool) -> UpstreamError:
     """Where nothing was said, how far it came tells most."""
     match reached:
         case "ACTIVE":
             return UpstreamError("the host closed the connection")
         case "NLA":
-            return UpstreamRefused("the host broke off the login: it does not take the account")
+            return AccountRefused(
+                f"{_ACCOUNT}: it broke off the login, as some do at a wrong password"
+            )
         case "INITIAL" | "NEGO" if hyperv:
             return UpstreamRefused("the host broke off at once: it knows no VM of this id")
         case "INITIAL" | "NEGO" | "X224" if not hyperv:
             return UpstreamUnreachable("the host broke off at once: it may not speak RDP")
-    what = "console of this VM: it may be turned off or shielded" if hyperv else "session"
-    return UpstreamRefused(f"the host took the account and gives no {what}")
+    if hyperv:
+        return Unexplained(
+            "the host took the account and gives no console of this VM: "
+            "it may be turned off or shielded"
+        )
+    return UpstreamRefused("the host took the account and gives no session")
 
 
 def _crashed(status: int) -> UpstreamError:

@@ -17,7 +17,7 @@ import pytest
 
 from gateway.backends import Backends
 from gateway.backends.rdp.options import RdpOptions
-from gateway.errors import UpstreamError, UpstreamRefused, UpstreamTakenOver
+from gateway.errors import AccountRefused, UpstreamError, UpstreamRefused, UpstreamTakenOver
 from tests.backends.rdp import remains
 from tests.backends.rdp.servers import PASSWORD, RdpServer, rdp_machine
 from tests.doubles.watching import Watching, ignore
@@ -43,7 +43,9 @@ def programs() -> dict[str, psutil.Process]:
 
 @ONLY_NLA
 async def test_a_wrong_password_is_the_hosts_refusal(server: RdpServer, backends: Backends) -> None:
-    with pytest.raises(UpstreamRefused, match="does not take the account"):
+    with pytest.raises(
+        AccountRefused, match="the host refused the account: it broke off the login"
+    ):
         await backends.dial(server.machine(password="wrong"), ignore)
     # One attempt is one attempt: hosts lock accounts out.
     log = server.child.log.read_text(errors="replace")
@@ -244,11 +246,11 @@ LOGGED_IN = went("NEGO", "NLA", "MCS_CONNECT", "LICENSING", "CAPABILITIES_EXCHAN
         (
             [*went("NEGO", "NLA"), "nla_recv_pdu:freerdp_set_last_error_ex "
              "ERRCONNECT_LOGON_FAILURE [0x00020014]"], 134,
-            UpstreamRefused, "the host refused the account: unknown user or wrong password",
+            AccountRefused, "the host refused the account: unknown user or wrong password",
         ),
         (
             [*went("NEGO", "NLA"), "ERRCONNECT_ACCOUNT_LOCKED_OUT [0x00020018]"], 135,
-            UpstreamRefused, "the host refused the account: it is locked out",
+            AccountRefused, "the host refused the account: it is locked out",
         ),
         (
             [*went("NEGO", "NLA", "MCS_CONNECT", "INITIAL"),

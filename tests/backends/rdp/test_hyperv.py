@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway.backends import Backends
-from gateway.errors import UpstreamRefused, UpstreamUnreachable
+from gateway.backends import Backends, Target
+from gateway.backends.rdp import RdpBackend
+from gateway.errors import (
+    AccountRefused,
+    MachineOff,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
 from gateway.inventory import Machine
+from gateway.policy.facts import Power
 from tests.backends.rdp.conftest import NewFolder
 from tests.backends.rdp.listener import Listener
 from tests.backends.rdp.servers import PASSWORD, USER, Shadow, rdp_machine
@@ -83,7 +91,7 @@ async def test_an_unknown_vm(backends: Backends, authority: Authority) -> None:
 
 async def test_a_wrong_password(backends: Backends, authority: Authority) -> None:
     async with HyperVHost(authority, VM, (USER, PASSWORD), None) as host:
-        with pytest.raises(UpstreamRefused, match="refused the account: unknown user or wrong"):
+        with pytest.raises(AccountRefused, match="refused the account: unknown user or wrong"):
             await backends.dial(console(host, authority, password="wrong"), ignore)
         assert host.told.steps == ["blob", "TLS", "refused"]
         assert host.told.password == ""
@@ -94,6 +102,36 @@ async def test_a_vm_without_a_console(backends: Backends, authority: Authority) 
         with pytest.raises(UpstreamRefused, match="it may be turned off or shielded"):
             await backends.dial(console(host, authority), ignore)
         assert host.told.steps == ["blob", "TLS", "CredSSP", "X.224"]
+
+
+class _Told(RdpBackend):
+    """Whose host tells whether the VM runs: `test_winrm` shows how."""
+
+    def __init__(self, power: Power) -> None:
+        super().__init__()
+        self._told = power
+
+    async def power(self, target: Target) -> Power:
+        assert target.console.scheme == "hyperv"
+        return self._told
+
+
+@pytest.mark.parametrize(
+    ("power", "kind", "told"),
+    [
+        (Power.OFF, MachineOff, "the VM is turned off"),
+        (Power.RUNNING, UpstreamRefused, "it may be shielded"),
+        (Power.UNKNOWN, UpstreamRefused, "it may be turned off or shielded"),
+    ],
+)
+async def test_a_vm_that_is_off_is_told_from_a_shielded_one_by_its_power(
+    authority: Authority, power: Power, kind: type[UpstreamError], told: str
+) -> None:
+    dialler = Backends({"hyperv": _Told(power)})
+    async with HyperVHost(authority, VM, (USER, PASSWORD), None) as host:
+        with pytest.raises(kind, match=told) as caught:
+            await dialler.dial(console(host, authority), ignore)
+        assert isinstance(caught.value, MachineOff) == (power is Power.OFF)
 
 
 async def test_a_changed_key(backends: Backends, authority: Authority, tmp_path: Path) -> None:
