@@ -17,7 +17,7 @@ import psutil
 
 _POLL: Final = 0.02
 # The loop's own threads for blocking calls: bounded, used again, and gone with the loop.
-_POOL: Final = "asyncio_"
+_POOLS: Final = ("asyncio_", "uvloop_")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _socket(thing: str) -> str:
 
 def _threads() -> Iterator[str]:
     for thread in threading.enumerate():
-        if not thread.name.startswith(_POOL):
+        if not thread.name.startswith(_POOLS):
             yield f"thread {thread.name}"
 
 
