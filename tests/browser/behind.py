@@ -46,7 +46,7 @@ class Behind:
     """A guest and its console.
 
     `taken`: what the guest has taken of what was typed. `pointer`: where the guest has it; None
-    where a guest without a mouse is restarted by Ctrl+Alt+Del instead. `says_no`: has the backend
+    where a guest without a mouse changes its mode and restarts instead. `says_no`: has the backend
     refuse from now on, and returns the machine to dial then. `words`: what it says.
     """
 
@@ -167,7 +167,22 @@ class Terminal:
         self._notes = self.folder / "typed"
         script = f"stty -icanon -isig; echo ready; cat >{self._notes}"
         self.server._start(
-            ["xterm", "-geometry", "172x60+0+0", "+bc", "+sb", "-e", "sh", "-c", script], "xterm"
+            [
+                "xterm",
+                "-geometry",
+                "172x60+0+0",
+                "+bc",
+                "+sb",
+                "-bg",
+                "#8a2f10",
+                "-fg",
+                "#30e0c8",
+                "-e",
+                "sh",
+                "-c",
+                script,
+            ],
+            "xterm",
         )
         wait_for(self._notes.exists, "the terminal")
         self._display = display.Display(self.server.display)

@@ -17,6 +17,7 @@ from tests.browser.behind import BEHIND, NAME, Behind, Picture
 from tests.browser.house import House, open_house
 from tests.browser.person import Meet, Person
 from tests.browser.test_journeys import consent_to, open_console, watch
+from tests.hypervisor.echo import GRAPHICS_KEY, GRAPHICS_SIZE
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(180)]
 
@@ -125,6 +126,9 @@ async def test_consent_operate_watch_cut(
         await tenant.shoot_all(f"backend-{kind}-tenant")
 
         if behind.pointer is None:
+            await type_in(operator, GRAPHICS_KEY)
+            await until(lambda: behind.screendump().shape[1::-1] == GRAPHICS_SIZE)
+            await asyncio.gather(until_the_same(operator, behind), until_the_same(tenant, behind))
             await restart(operator, behind, "fjord lights")
         else:
             await point(operator, behind)
