@@ -58,15 +58,20 @@ async def shake_hands(
     password: str | None = None,
     desktop_name: str | None = None,
     secure: Secure | None = None,
+    connection: ClientConnection | None = None,
 ) -> Upstream:
     """Do the handshake on a fresh wire.
+
+    `connection` stands in place of the one that the rest of this would make.
 
     `secure`, where it is given, must upgrade the wire to TLS and judge the certificate (VeNCrypt)
     before anything secret is sent. `desktop_name` is what the console must call itself.
     Raises: UpstreamError, RfbError; the wire is closed then.
     """
     try:
-        upstream = await _shake_hands(wire, progress, password, secure)
+        near, tls = wire.near, secure is not None
+        speaker = connection or ClientConnection(password=password, want_tls=tls, near=near)
+        upstream = await _shake_hands(wire, progress, speaker, secure)
         _check_name(upstream.connection.name, desktop_name)
         return upstream
     except UpstreamRefused as error:
@@ -80,9 +85,8 @@ async def shake_hands(
 
 
 async def _shake_hands(
-    wire: Stream, progress: Progress, password: str | None, secure: Secure | None
+    wire: Stream, progress: Progress, connection: ClientConnection, secure: Secure | None
 ) -> Upstream:
-    connection = ClientConnection(password=password, want_tls=secure is not None, near=wire.near)
     events: list[Event] = []
     answered = False
     while not connection.ready:

@@ -12,6 +12,7 @@ from gateway.backends.rdp import options
 from gateway.backends.rdp.command import arguments, environment, settings
 from gateway.backends.rdp.desktop import Desktop, Order
 from gateway.backends.rdp.folders import sweep
+from gateway.backends.rdp.keyboard import KeysAlone
 from gateway.backends.rdp.options import RdpOptions
 from gateway.backends.rdp.upstream import RdpUpstream
 from gateway.backends.rdp.verdicts import Outcome, Unexplained, error_of
@@ -74,7 +75,7 @@ class RdpBackend:
             ending.shown_at = asyncio.get_running_loop().time()
             _, wire = await asyncio.get_running_loop().create_unix_connection(Wire, desktop.socket)
             # Whoever is let in is told by the child; the X server itself asks for nothing.
-            screen = await shake_hands(wire, partial(_pass_on, progress))
+            screen = await shake_hands(wire, partial(_pass_on, progress), connection=KeysAlone())
             return RdpUpstream(screen, wire, desktop)
         except BaseException:
             await desktop.close()

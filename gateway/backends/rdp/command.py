@@ -37,6 +37,7 @@ def arguments(console: Console, options: RdpOptions, address: str) -> list[str]:
         *(f"/v:{ip}", *vm, f"/port:{console.port}"),
         *("/from-stdin:force", _certificate(console)),
         *_security(options),
+        *(() if options.keyboard is None else (f"/kbd:{options.keyboard}",)),
         *_BARE,
         *_LOG,
     ]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import SplitResult
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from gateway.backends.rdp.keyboard import layout
 from gateway.backends.tables import Options, read_table
 from gateway.backends.targets import Console
 from gateway.backends.winrm import Winrm, check_winrm
@@ -33,6 +34,7 @@ class RdpOptions:
     memory: int = 512
     run_as: str | None = None
     winrm: Winrm | None = None  # where the VM's power is asked
+    keyboard: str | None = None  # the layout, as FreeRDP takes it
 
 
 class _Table(Options):
@@ -46,6 +48,12 @@ class _HypervTable(_Table):
 
 class _RdpTable(_Table):
     security: Security = "any"
+    keyboard: str | None = None
+
+    @field_validator("keyboard")
+    @classmethod
+    def _known_layout(cls, keyboard: str | None) -> str | None:
+        return None if keyboard is None else layout(keyboard)
 
 
 def place(url: SplitResult) -> ConsolePlace:
@@ -72,7 +80,7 @@ def read(table: Mapping[str, Any], console: Console) -> RdpOptions:
     _check_certificate(console)
     if console.scheme == "rdp":
         known = read_table(_RdpTable, table, "rdp")
-        return RdpOptions(None, known.security, known.memory, known.run_as)
+        return RdpOptions(None, known.security, known.memory, known.run_as, keyboard=known.keyboard)
     assert console.path is not None
     machine = console.path.removeprefix("/")
     hyperv = read_table(_HypervTable, table, "hyperv")

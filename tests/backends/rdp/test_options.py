@@ -63,6 +63,8 @@ def test_other_addresses_are_refused(text: str) -> None:
         (replace(RDP, desktop_name="QEMU"), {}, "desktop_name"),
         (RDP, {"security": "rdp"}, "rdp.security"),
         (RDP, {"memory": 1}, "rdp.memory"),
+        (RDP, {"keyboard": "klingon"}, "rdp.keyboard: .*one of us, gb, de, fr"),
+        (HYPERV, {"keyboard": "de"}, "hyperv.keyboard: unknown key"),
         (RDP, {"colour": 1}, "rdp.colour: unknown key"),
         (HYPERV, {"security": "tls"}, "hyperv.security: unknown key"),
     ],
@@ -109,6 +111,13 @@ def test_the_machine_is_named_in_the_blob_and_its_port_kept() -> None:
     # FreeRDP's /vmconnect sets the port anew, so ours follows it.
     assert told[:3] == ["/v:[2001:db8::1]", f"/vmconnect:{VM}", "/port:2180"]
     assert {"-sec-rdp", "-sec-tls"} <= set(told)
+
+
+def test_a_layout_is_told_by_windows_identifier() -> None:
+    for name, identifier in (("de", "0x00000407"), ("0x0001040A", "0x0001040a")):
+        settled = KIND.read({"keyboard": name}, RDP)
+        assert f"/kbd:{identifier}" in arguments(RDP, settled, "10.0.0.5")
+    assert not [word for word in arguments(RDP, RdpOptions(None), "10.0.0.5") if "kbd" in word]
 
 
 def test_with_a_pin_no_authority_is_asked() -> None:
