@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,15 @@ from gateway.backends.wire import Wire
 from gateway.errors import MachineOff, RfbError, UpstreamRefused, UpstreamUnreachable
 from gateway.inventory import Machine
 from gateway.policy.facts import Power
-from tests.backends.libvirt.libvirtd import KINDS, VNC_PASSWORD, Domain, Libvirtd, listening
-from tests.backends.libvirt.test_here import children, until
+from tests.backends.libvirt.libvirtd import (
+    KINDS,
+    VNC_PASSWORD,
+    Domain,
+    Libvirtd,
+    listening,
+    machine,
+)
+from tests.backends.libvirt.test_here import NO_VM, children, until
 from tests.doubles.authority import Authority
 from tests.doubles.watching import Watching, ignore
 from tests.hypervisor.programs import free_port
@@ -84,7 +93,7 @@ async def test_nobody_is_let_in_who_cannot_prove_themselves(
     other = Authority(tmp_path / "other")
     admitted = known(libvirtd)
     ca_file, pin = str(libvirtd.authority.ca_file), libvirtd.authority.pin
-    for machine, error, why in (
+    for target, error, why in (
         (web02.elsewhere(settled={}, ca_file=ca_file), UpstreamRefused, "does not admit"),
         (
             web02.elsewhere(settled=identity(other), ca_file=ca_file),
@@ -119,7 +128,7 @@ async def test_nobody_is_let_in_who_cannot_prove_themselves(
         ),
     ):
         with pytest.raises(error, match=why) as caught:
-            await backends.dial(machine, ignore)
+            await backends.dial(target, ignore)
         assert VNC_PASSWORD not in str(caught.value)
     right = web02.elsewhere(settled=admitted, pin=pin, password=VNC_PASSWORD)
     await (await backends.dial(right, ignore)).close()
@@ -188,6 +197,30 @@ async def test_a_host_that_falls_silent_behind_its_tls_is_given_up(
     libvirtd.freeze()
     with pytest.raises(UpstreamUnreachable, match="no screen within 2 s"):
         await dialling
+    assert children() == []
+
+
+async def test_a_host_that_never_admits_anybody_is_given_up(tmp_path: Path) -> None:
+    """It does TLS, and then says neither yes nor no."""
+    authority, ended = Authority(tmp_path), asyncio.Event()
+
+    async def host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.read()
+        writer.close()
+        ended.set()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.certificate_file, authority.key_file)
+    server = await asyncio.start_server(host, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    target = machine(f"libvirt://127.0.0.1:{port}/system/{NO_VM}", {}, {"pin": authority.pin})
+    async with server:
+        impatient = Backends(backends_of(KINDS), deadline=2.0)
+        with pytest.raises(UpstreamUnreachable, match="no screen within 2 s"):
+            await impatient.dial(target, ignore)
+        async with asyncio.timeout(30):
+            await ended.wait()
     assert children() == []
 
 

@@ -47,13 +47,13 @@ def test_what_is_printed_is_an_inventory(
     stopped = {"start": False}
     plain = new_domain("web 01", **stopped)
     new_domain("web#01", metadata=WINDOWS, **stopped)
-    new_domain('Bücher "7" \\ <b>', **stopped)
+    new_domain('Bücher 📚 "7" \\ <b>', **stopped)
     new_domain(long, listening(), **stopped)
     new_domain("blind", "", **stopped)
     new_domain("spicy", '<graphics type="spice"><listen type="none"/></graphics>', **stopped)
     result = run(*OPTIONS, "--session", "--socket", str(libvirtd.socket))
     found = loaded(result, tmp_path)
-    assert set(found) - {"web01", "web02"} == {"web 01", "web#01", 'Bücher "7" \\ <b>', long}
+    assert set(found) - {"web01", "web02"} == {"web 01", "web#01", 'Bücher 📚 "7" \\ <b>', long}
     assert [line for line in result.stderr.splitlines() if "left out" in line] == [
         "eva-gateway: blind is left out: it has no VNC graphics",
         "eva-gateway: spicy is left out: it has no VNC graphics",
