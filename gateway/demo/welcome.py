@@ -16,7 +16,8 @@ from gateway.demo.engines import Engines
 from gateway.demo.site import Site
 
 _NEED_A_HOST: Final = (
-    "Hyper-V, Proxmox VE, KubeVirt, OpenStack and XenServer need a host: see docs/backends.md."
+    "Hyper-V, libvirt, Proxmox VE, KubeVirt, OpenStack and XenServer need a host: "
+    "see docs/backends.md."
 )
 
 
