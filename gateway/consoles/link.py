@@ -15,6 +15,7 @@ from gateway.consoles.ports import Clock, Progress, Upstream
 from gateway.consoles.pump import Pump
 from gateway.consoles.states import STEPS, Connecting, ConsoleState, Live, Off, Reconnecting, Taken
 from gateway.errors import (
+    AccountRefused,
     MachineOff,
     RfbError,
     UpstreamError,
@@ -38,6 +39,8 @@ class Timing:
     taken: float = 22.0  # whoever took the screen is disturbed at most three times a minute
     taken_over: float = 8 * 3600.0  # longer than any session: nobody is thrown out unasked
     refused: float = 10.0  # a wrong password said often may lock us out
+    account_refused: float = 300.0  # hosts lock an account for ten wrong logins in ten minutes
+    account_floor: float = 60.0  # even where somebody asks for it
     quiet: float = 4.0  # an upstream that says nothing for so long is asked for a sign of life
     dead: float = 5.0  # and has so long to give one
     settled: float = 5.0  # a connection that lived so long counts as a success
@@ -197,6 +200,8 @@ class Link:
                 return timing.taken_over
             case UpstreamTaken():
                 return timing.taken
+            case AccountRefused():
+                return timing.account_refused
             case _:
                 most = min(timing.last_retry, timing.first_retry * 2**self._attempt)
                 # Jitter, so that a node's sessions do not all dial in the same moment.
@@ -208,6 +213,8 @@ class Link:
         match error:
             case UpstreamTaken():
                 return self._timing.taken
+            case AccountRefused():
+                return self._timing.account_floor
             case UpstreamRefused():
                 return self._timing.refused
             case _:

@@ -13,6 +13,7 @@ from gateway.consoles.link import Link, Timing
 from gateway.consoles.ports import Progress, Upstream
 from gateway.consoles.states import ConsoleState
 from gateway.errors import (
+    AccountRefused,
     MachineOff,
     UpstreamError,
     UpstreamRefused,
@@ -42,6 +43,7 @@ class Onlooker:
         (UpstreamTaken("taken"), 0.2),
         (UpstreamTakenOver("taken over"), 0.2),
         (UpstreamRefused("wrong password"), 0.15),
+        (AccountRefused("unknown user"), 0.25),
         (UpstreamError("gone"), 0.05),
         (MachineOff("off"), 0.05),
     ],
@@ -50,7 +52,9 @@ class Onlooker:
 async def test_whoever_asks_for_retries_cannot_shorten_the_least_wait(
     error: UpstreamError, least: float
 ) -> None:
-    timing = Timing(first_retry=0.05, last_retry=60, off=60, taken=0.2, refused=0.15)
+    timing = Timing(
+        first_retry=0.05, last_retry=60, off=60, taken=0.2, refused=0.15, account_floor=0.25
+    )
     dialled: list[float] = []
     loop = asyncio.get_running_loop()
 
@@ -73,14 +77,21 @@ async def test_whoever_asks_for_retries_cannot_shorten_the_least_wait(
     assert all(least - 0.005 <= pause < least + 0.2 for pause in pauses)
 
 
-async def test_whoever_took_a_console_over_is_not_thrown_out_unasked() -> None:
-    timing = Timing(first_retry=0.01, last_retry=0.02, taken=0.01, refused=0.01)
+@pytest.mark.parametrize(
+    "error",
+    [UpstreamTakenOver("another client took the console over"), AccountRefused("unknown user")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_some_consoles_are_not_dialled_again_unasked(error: UpstreamError) -> None:
+    timing = Timing(
+        first_retry=0.01, last_retry=0.02, taken=0.01, refused=0.01, account_floor=0.01
+    )  # fmt: skip
     dialled = 0
 
     async def dial(_: Progress) -> Upstream:
         nonlocal dialled
         dialled += 1
-        raise UpstreamTakenOver("another client took the console over")
+        raise error
 
     link = Link(dial, Onlooker(), lambda: datetime.now(UTC), timing)
     running = asyncio.create_task(link.run())
@@ -99,3 +110,6 @@ def test_the_least_waits_are_those_that_hypervisors_bear() -> None:
     assert 60 / timing.taken <= 3
     assert 8 * 3600 <= timing.taken_over  # a consent's life
     assert (timing.refused, timing.first_retry) == (10, 1)
+    # Windows' baseline locks an account for ten wrong logins within ten minutes.
+    assert 600 / timing.account_floor <= 10
+    assert 600 / timing.account_refused <= 2
