@@ -14,6 +14,7 @@ from gateway.backends import Backends, backends_of, load_kinds
 from gateway.errors import MachineOff
 from gateway.inventory import Inventory
 from tests.backends.installing import installer
+from tests.conformance.suite import machine, run_suite
 from tests.doubles.apidouble import ApiDouble, Screen
 from tests.doubles.authority import Authority
 from tests.doubles.rfbserver import FakeRfbServer
@@ -101,3 +102,18 @@ async def test_the_pages_kind_works(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         api.on = False
         with pytest.raises(MachineOff):
             await dialler.dial(machine, ignore)
+
+
+async def test_the_pages_kind_conforms_as_far_as_words_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install: Callable[..., None] = installer(tmp_path, monkeypatch)
+    (code,) = blocks("python")
+    install(code, module="eva_fjord", value=re.findall(r'fjord = "(.*)"', PAGE)[0])
+    entry = machine(
+        "web01", "fjord://api.fjord.example/web01", f'password = "{SECRET}"',
+        "[machine.fjord]", 'tenant = "north"',
+    )  # fmt: skip
+    report = await run_suite(tmp_path, entry, "-k", "test_kind", path=[tmp_path])
+    assert report.status == 0, report
+    assert 7 <= len(report.passed) and not report.skipped

@@ -177,3 +177,15 @@ class Resolving(Anywhere):
 class Believing(SoundKind):
     def place(self, url: Any) -> ConsolePlace:
         return ConsolePlace(url.hostname, url.port or 5900, url.path)
+
+
+@breaks("test_power::test_power_is_told", "told ")
+class Guessing(SoundBackend):
+    async def power(self, target: Any) -> str:
+        return "on, I think"
+
+
+@breaks("test_power::test_power_of_a_host_that_is_not_there", "KeyError")
+class Looking(SoundBackend):
+    async def power(self, target: Any) -> str:
+        raise KeyError(target.console.port)

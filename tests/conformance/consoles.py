@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from tests.backends.libvirt.libvirtd import Libvirtd, listening
 from tests.backends.rdp.conftest import start_server
 from tests.backends.rdp.servers import PASSWORD, USER, Shadow
 from tests.conformance.suite import machine
@@ -91,6 +92,30 @@ async def hyperv(folder: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def libvirt(folder: Path) -> AsyncIterator[str]:
+    """A libvirtd, asked as this machine's own and as another's."""
+    (folder / "libvirtd").mkdir()
+    host = Libvirtd(folder / "libvirtd")
+    try:
+        one, other, tls = (
+            host.define("one"),
+            host.define("other", listening()),
+            folder / "libvirtd/tls",
+        )
+        yield machine(
+            "here", f"libvirt:///session/{one.uuid}", "[machine.libvirt]",
+            f'socket = "{host.socket}"',
+        ) + machine(
+            "there", f"libvirt://127.0.0.1:{host.port}/session/{other.uuid}",
+            f'ca_file = "{tls / "ca-cert.pem"}"', "[machine.libvirt]",
+            f'certificate_file = "{tls / "server-cert.pem"}"',
+            f'key_file = "{tls / "server-key.pem"}"',
+        )  # fmt: skip
+    finally:
+        host.stop()
+
+
+@asynccontextmanager
 async def demo(folder: Path) -> AsyncIterator[str]:
     """The hypervisor of our own: it runs where the backend does (`demo_here`)."""
     yield machine("web01", "demo:web01") + machine("desk01", "demo:desk01")
@@ -112,7 +137,8 @@ CONSOLES: dict[str, Stand] = {
     "xenserver": api("xenserver"),
     "rdp": rdp("nla"),
     "hyperv": hyperv,
+    "libvirt": libvirt,
     "demo": demo,
 }
 BY_FREERDP = frozenset({"rdp", "hyperv"})
-REAL = BY_FREERDP | {"qemu"}  # they stand on programs made by others
+REAL = BY_FREERDP | {"libvirt", "qemu"}  # they stand on programs made by others
