@@ -1,4 +1,5 @@
-"""`make bench`: this gateway beside websockify, in turns, in front of the same screens.
+"""`make bench`: this gateway beside websockify, in turns, in front of the same screens; and its RDP
+consoles beside a plain xfreerdp (`rdp`).
 
 Ratios of medians within one run are what to look at: absolute times say more of the machine.
 `python -m tests.bench --only crowd,far` measures less, `--rounds` and `--seconds` more.

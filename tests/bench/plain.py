@@ -28,7 +28,7 @@ class PlainClient(XServer):
         super().__init__(folder)
         self._xvfb = self._start_display(
             ["Xvfb", "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-ac",
-             "-fbdir", str(folder)], "xvfb",
+             "-noreset", "-fbdir", str(folder)], "xvfb",
         )  # fmt: skip
         self._xfreerdp: subprocess.Popen[bytes] | None = None
 

@@ -46,7 +46,7 @@ def right(shown: Words, truth: Words) -> bool:
     """Whether all but a pixel in a thousand are as they should: somebody paints a pointer."""
     if shown.shape != truth.shape or np.count_nonzero((shown[::40] ^ truth[::40]) & USED) > 1000:
         return False
-    return np.count_nonzero((shown ^ truth) & USED) <= truth.size // 1000
+    return bool(np.count_nonzero((shown ^ truth) & USED) <= truth.size // 1000)
 
 
 class Window:
@@ -93,6 +93,9 @@ class Window:
             xtest.fake_input(self._display, event, self._key)
         self._display.flush()
 
+    def close(self) -> None:
+        self._display.close()
+
 
 def watch(window: Window, seconds: float, keys_per_second: float) -> Account:
     """What it shows for so long."""
@@ -117,6 +120,7 @@ def main() -> None:
     window.wait()
     print("started", flush=True)
     account = watch(window, asked["seconds"], asked["keys_per_second"])
+    window.close()
     sys.stdin.read()
     print(json.dumps([asdict(account)]), flush=True)
 
