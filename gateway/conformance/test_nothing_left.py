@@ -179,7 +179,7 @@ async def _cancelled(
         return await (bare if dialling is None else dialling(bare, cancel))
 
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_outcome(dial()))
+        task = tasks.create_task(_outcome(dial))
         timer = None if dialling else loop.call_later(after, cancel)
         await asyncio.wait({task})
     if timer is not None:
@@ -198,9 +198,10 @@ async def _cancelled(
     return bool(cancelled_at)
 
 
-async def _outcome(dial: Awaitable[Upstream]) -> Upstream | Exception:
+async def _outcome(dial: Callable[[], Awaitable[Upstream]]) -> Upstream | Exception:
+    # Called in here: a task may be cancelled before its first step.
     try:
-        return await dial
+        return await dial()
     except (UpstreamError, RfbError, OSError) as error:
         return error
 
