@@ -20,7 +20,7 @@ import aiohttp
 from tests.doubles.codes import Codes
 from tests.doubles.standing import free_port
 
-START_SECONDS = 40
+START_SECONDS = 90
 
 
 @dataclass

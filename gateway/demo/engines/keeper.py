@@ -16,7 +16,7 @@ from gateway.demo.engines.engine import Engine, Plan, Program
 
 _START: Final = Path(__file__).parent / "child" / "start.py"
 _MEMORY: Final = 512 * 1024 * 1024  # of its own, for each program
-PATIENCE: Final = 10.0  # seconds, from its start until it serves
+PATIENCE: Final = 30.0  # seconds, from its start until it serves
 _CLOSE_PATIENCE: Final = 2.0
 _LOOK: Final = 0.05
 

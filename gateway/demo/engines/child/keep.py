@@ -20,7 +20,7 @@ from gateway.demo.engines.child.bounds import confine
 
 _DEMO = 0
 _LONGEST_ORDER = 64 * 1024
-_DISPLAY_PATIENCE = 10_000  # milliseconds
+_DISPLAY_PATIENCE = 30_000  # milliseconds
 _TAIL = 400  # bytes of what the programs said last
 
 
