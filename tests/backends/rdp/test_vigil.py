@@ -98,6 +98,16 @@ def test_a_host_whose_screen_moves_now_and_then_proves_nothing() -> None:
     assert console.runs(60) is None
 
 
+def test_nor_does_one_that_moves_whenever_it_is_asked() -> None:
+    console = Console(heeds=False)
+    for _ in range(200):
+        asked = len(console.pictures)
+        assert console.runs(TICK) is None
+        if asked < len(console.pictures):
+            console.paint()
+    assert console.runs(60) is None
+
+
 def test_a_thin_link_is_asked_seldom() -> None:
     console = Console(link=2.0)
     assert console.runs(600) is None
