@@ -191,12 +191,19 @@ async def test_a_host_that_falls_silent_behind_its_tls_is_given_up(
     libvirtd: Libvirtd, distant: Machine
 ) -> None:
     impatient = Backends(backends_of(KINDS), deadline=2.0)
-    dialling = asyncio.create_task(impatient.dial(distant, ignore))
-    while not (children() or dialling.done()):  # TLS is done by then
-        await asyncio.sleep(0.01)
-    libvirtd.freeze()
-    with pytest.raises(UpstreamUnreachable, match="no screen within 2 s"):
-        await dialling
+    for _ in range(10):
+        dialling = asyncio.create_task(impatient.dial(distant, ignore))
+        while not (children() or dialling.done()):  # TLS is done by then
+            await asyncio.sleep(0.01)
+        libvirtd.freeze()
+        try:
+            await (await dialling).close()
+            libvirtd.thaw()  # it was quicker than we
+        except UpstreamUnreachable as error:
+            assert "no screen within 2 s" in str(error)
+            break
+    else:
+        pytest.fail("it was never caught in the middle")
     assert children() == []
 
 
@@ -216,8 +223,8 @@ async def test_a_host_that_never_admits_anybody_is_given_up(tmp_path: Path) -> N
     port = server.sockets[0].getsockname()[1]
     target = machine(f"libvirt://127.0.0.1:{port}/system/{NO_VM}", {}, {"pin": authority.pin})
     async with server:
-        impatient = Backends(backends_of(KINDS), deadline=2.0)
-        with pytest.raises(UpstreamUnreachable, match="no screen within 2 s"):
+        impatient = Backends(backends_of(KINDS), deadline=5.0)
+        with pytest.raises(UpstreamUnreachable, match="no screen within 5 s"):
             await impatient.dial(target, ignore)
         async with asyncio.timeout(30):
             await ended.wait()
