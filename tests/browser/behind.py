@@ -204,7 +204,7 @@ async def rdp(_: MonkeyPatch) -> AsyncIterator[Behind]:
         stack.callback(shadow.stop)
         yield Behind(
             named(shadow.machine()), terminal.server.screendump, terminal.taken,
-            lambda: named(shadow.machine(password="wrong")), REFUSED, "does not take the account",
+            lambda: named(shadow.machine(password="wrong")), REFUSED, "refused the account",
             pointer=terminal.pointer,
         )  # fmt: skip
 
