@@ -139,3 +139,4 @@ async def test_no_lie_gets_past_the_codec(kind: str, tmp_path: Path) -> None:
                 world.server.script = FakeRfbServer().script
                 await operator.start()
                 await operator.until(lambda: operator.frames)
+                assert world.server.live == 1, "the liar was left before another was dialled"
