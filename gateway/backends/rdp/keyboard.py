@@ -33,16 +33,28 @@ _TYPED: Final = frozenset(
         *range(0xFFE1, 0xFFEF),  # modifiers
     )
 )
+# The X server knows a key by this scancode (Linux' KEY_SCALE), and FreeRDP has none for it.
+_NO_KEY: Final = 0x8B
 
 
 class KeysAlone(ClientConnection):
-    """Drops a keysym that comes without its key and that no key types.
+    """Drops what FreeRDP would type wrong, and parts what it would take for one.
 
-    The X server would give it to a key that is free, and FreeRDP say that key's scancode: another
-    letter, or none with a Shift of its own.
+    A keysym that comes without its key and that no key types: the X server would give it to a key
+    that is free, and FreeRDP say that key's scancode, another letter or none with a Shift of its
+    own. A key that is pressed again as soon as it was released: where both lie in its queue,
+    FreeRDP takes them for the X server's auto-repeat and says no release (client/X11/xf_event.c).
     """
+
+    _released: int | None = None  # the last thing that was said, where it was a release
 
     def send_key(self, down: bool, keysym: int, scancode: int | None) -> None:  # noqa: FBT001
         """Press or release a key."""
-        if keysym in _TYPED or (scancode is not None and self.extended_keys):
-            super().send_key(down, keysym, scancode)
+        if keysym not in _TYPED and (scancode is None or not self.extended_keys):
+            return
+        key = keysym if scancode is None else scancode
+        if down and key == self._released and self.extended_keys:
+            for each in (True, False):
+                super().send_key(each, 0, _NO_KEY)
+        self._released = None if down else key
+        super().send_key(down, keysym, scancode)

@@ -72,6 +72,24 @@ async def test_what_no_key_types_is_kept_back_rather_than_typed_wrong(
     listener.close()
 
 
+@pytest.mark.parametrize("server", ["tls", "xrdp"], indirect=True)
+@pytest.mark.parametrize("key", [(0x61, 0x1E, 38), A], ids=["with its scancode", "without"])
+async def test_a_letter_that_is_typed_twice_arrives_twice(
+    server: RdpServer, behind: Xvnc, backends: Backends, key: Key
+) -> None:
+    """However fast: FreeRDP finds all of it in its queue."""
+    listener = Listener(behind.display)
+    async with await watch(backends, server) as screen:
+        connection = (await ready(screen)).upstream.connection
+        for _ in range(20):
+            for down in (True, False):
+                connection.send_key(down, *key[:2])
+        press(screen, E)
+        await listener.until(lambda: (False, E[2]) in listener.keys, 30)
+        assert listener.keys == [*20 * heard(key), *heard(E)]
+    listener.close()
+
+
 @pytest.mark.parametrize("server", ["tls"], indirect=True)
 @pytest.mark.parametrize(("key", "light"), [(CAPS_LOCK, 1 << 2), (NUM_LOCK, 1 << 1)])
 async def test_a_lock_keys_light_is_told_to_viewers(
