@@ -7,6 +7,7 @@ import functools
 import gc
 import inspect
 import signal
+import socket
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -80,6 +81,8 @@ class Stage:
         self.seen: frozenset[psutil.Process] = frozenset()  # children of any moment
         self._complaints: list[str] = []  # what the loop was told, as nobody else was there
         self._warned: list[warnings.WarningMessage] = []
+        with asyncio.Runner(loop_factory=self.loop) as runner:
+            runner.run(_settle_in())
 
     def run(self, body: Callable[[], Awaitable[None]]) -> None:
         """Play `body`. Raises: what it raises; Failed for an error that nobody took."""
@@ -97,6 +100,7 @@ class Stage:
             pytest.fail(f"errors that nobody took: {'; '.join(self._complaints)}", pytrace=False)
 
     async def _play(self, body: Callable[[], Awaitable[None]]) -> None:
+        await _settle_in()
         backends = self._made()
         try:
             await body()
@@ -239,6 +243,17 @@ def _watched(seconds: float) -> Iterator[None]:
         _Watch.seconds = 0.0
         signal.setitimer(signal.ITIMER_REAL, *timer)
         signal.signal(signal.SIGALRM, handler)
+
+
+async def _settle_in() -> None:
+    """Have the loop open what it opens once and keeps: libuv's spare file and the signals' pipe."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            asyncio.Protocol, sock=ours
+        )
+        transport.abort()
+        await asyncio.sleep(0)
 
 
 def _usual_loop() -> Loop | None:
