@@ -85,6 +85,7 @@ class Link:
         self._short_lives = 0
         self._shown = False  # the open upstream has painted a frame
         self._waiting = asyncio.Event()
+        self._barred: tuple[UpstreamError | RfbError, float] | None = None  # why, until when
 
     async def run(self) -> None:
         """Until cancelled; the upstream is closed then."""
@@ -100,22 +101,30 @@ class Link:
                 delay=round(delay, 1),
                 attempt=self._attempt,
             )
-            await self._wait(min(delay, self._floor(error)), delay)
+            await self._wait(error, delay)
 
-    async def _wait(self, least: float, most: float) -> None:
-        """For `most` seconds; where somebody asks for a retry, no more than `least`."""
+    async def _wait(self, error: UpstreamError | RfbError, delay: float) -> None:
+        """For `delay` seconds; where somebody asks for a retry, no longer than `error` demands."""
+        least = min(delay, self._floor(error))
+        self._barred = error, asyncio.get_running_loop().time() + least
         await asyncio.sleep(least)
+        self._barred = None
         try:
-            async with asyncio.timeout(most - least):
+            async with asyncio.timeout(delay - least):
                 await self._waiting.wait()
         except TimeoutError:
             pass
         self._waiting.clear()
 
     def retry(self) -> None:
-        """Dial as soon as the kind of failure allows rather than later."""
-        if self._upstream is None:
-            self._waiting.set()
+        """Dial as soon as the kind of failure allows rather than later, and say when that is."""
+        if self._upstream is not None or self._waiting.is_set():
+            return
+        self._waiting.set()
+        if self._barred is not None:
+            error, until = self._barred
+            left = until - asyncio.get_running_loop().time()
+            self._host.became(self._state(error, max(0.0, left)))
 
     def send(self, act: Callable[[ClientConnection], None]) -> None:
         """Let `act` say something to the upstream, at once; nothing where there is none."""

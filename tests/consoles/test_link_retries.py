@@ -11,7 +11,7 @@ import pytest
 
 from gateway.consoles.link import Link, Timing
 from gateway.consoles.ports import Progress, Upstream
-from gateway.consoles.states import ConsoleState
+from gateway.consoles.states import ConsoleState, Reconnecting
 from gateway.errors import (
     AccountRefused,
     MachineOff,
@@ -103,6 +103,33 @@ async def test_some_consoles_are_not_dialled_again_unasked(error: UpstreamError)
             await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_whoever_asks_for_a_retry_is_told_when_it_comes() -> None:
+    async def dial(_: Progress) -> Upstream:
+        raise AccountRefused("unknown user")
+
+    told: list[Reconnecting] = []
+    waits = asyncio.Event()
+
+    class Reader(Onlooker):
+        def became(self, state: ConsoleState) -> None:
+            if isinstance(state, Reconnecting):
+                told.append(state)
+                waits.set()
+
+    link = Link(dial, Reader(), lambda: datetime.now(UTC))
+    running = asyncio.create_task(link.run())
+    await waits.wait()
+    await asyncio.sleep(0)  # it waits now
+    link.retry()
+    link.retry()
+    running.cancel()
+    await asyncio.wait([running])
+    unasked, asked = told  # once, however often it is asked for
+    sooner = (unasked.retry_at - asked.retry_at).total_seconds()
+    assert 235 < sooner <= 245
+    assert (asked.attempt, asked.words) == (1, "unknown user")
 
 
 def test_the_least_waits_are_those_that_hypervisors_bear() -> None:

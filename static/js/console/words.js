@@ -234,7 +234,9 @@ function audience(state) {
 
 function retryIn(milliseconds, attempt) {
   const seconds = Math.ceil(milliseconds / 1000);
-  return seconds <= 0 ? `Trying again now (attempt ${attempt}).` : `Trying again in ${seconds} s (attempt ${attempt}).`;
+  if (seconds <= 0) return `Trying again now (attempt ${attempt}).`;
+  const when = seconds <= 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  return `Trying again in ${when} (attempt ${attempt}).`;
 }
 
 function looking(retryAt, now) {

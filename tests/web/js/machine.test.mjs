@@ -111,6 +111,12 @@ test("a hypervisor that cannot be reached or refuses says so, in its own words w
   assert.equal(say(gone).heading, "Connection to the hypervisor lost");
 });
 
+test("a wait of minutes is told in minutes", () => {
+  const at = (retryAt) => say(live("operator", [{ type: "dial" }, view({ session: session({ name: "reconnecting", attempt: 1, retry_at: retryAt, why: "UpstreamRefused" }) })])).text;
+  assert.match(at(new Date(NOW + 300_000).toISOString()), /Trying again in 5 min \(attempt 1\)\./);
+  assert.match(at(new Date(NOW + 60_000).toISOString()), /Trying again in 60 s \(attempt 1\)\./);
+});
+
 test("off, network and refusal are three different texts", () => {
   const off = live("operator", [{ type: "dial" }, view({ session: session({ name: "off", retry_at: "2026-11-22T14:00:30Z" }) })]);
   const network = live("operator", [...CONNECTED, view(), { type: "closed", code: 1006 }]);
