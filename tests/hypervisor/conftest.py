@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from gateway.backends import Backends
 from gateway.backends.vnc import VncBackend
+from tests.doubles.folders import NewFolder, short_folders
 from tests.hypervisor.echo import EchoGuest
 from tests.hypervisor.guest import Guest
 from tests.hypervisor.programs import wait_for
 from tests.hypervisor.qemu import Qemu
 from tests.hypervisor.xservers import X11vnc, Xvnc
 
-NewFolder = Callable[[], Path]
-
 
 @pytest.fixture(scope="session")
 def new_folder() -> Iterator[NewFolder]:
-    """Folders with short names: a Unix socket's path has at most 107 bytes."""
-    made: list[str] = []
-
-    def make() -> Path:
-        made.append(tempfile.mkdtemp(prefix="eva-", dir="/tmp"))
-        return Path(made[-1])
-
-    yield make
-    for name in made:
-        shutil.rmtree(name, ignore_errors=True)
+    with short_folders() as make:
+        yield make
 
 
 @pytest.fixture(scope="session")

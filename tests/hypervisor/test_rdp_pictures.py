@@ -23,8 +23,8 @@ from gateway.rfb.events import Resized
 from tests.backends.rdp.servers import RdpServer, Shadow, Xrdp
 from tests.bench.clock import ROWS, WIDTH, Clock, key_block
 from tests.bench.screen import painting
+from tests.doubles.folders import NewFolder
 from tests.doubles.watching import Watching, ignore
-from tests.hypervisor.conftest import NewFolder
 from tests.hypervisor.programs import need
 from tests.hypervisor.xservers import Xvnc
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import pytest
 from gateway.backends import Backends
 from gateway.backends.rdp import RdpBackend
 from tests.backends.rdp.servers import RdpServer, Shadow, Xrdp
+from tests.doubles.folders import NewFolder, short_folders
 from tests.hypervisor.programs import need
 from tests.hypervisor.xservers import Xvnc
-
-NewFolder = Callable[[], Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,15 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def new_folder() -> Iterator[NewFolder]:
-    made: list[str] = []
-
-    def make() -> Path:
-        made.append(tempfile.mkdtemp(prefix="eva-", dir="/tmp"))
-        return Path(made[-1])
-
-    yield make
-    for name in made:
-        shutil.rmtree(name, ignore_errors=True)
+    with short_folders() as make:
+        yield make
 
 
 @pytest.fixture(autouse=True)

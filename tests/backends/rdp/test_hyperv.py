@@ -18,11 +18,11 @@ from gateway.errors import (
 )
 from gateway.inventory import Machine
 from gateway.policy.facts import Power
-from tests.backends.rdp.conftest import NewFolder
 from tests.backends.rdp.listener import Listener
 from tests.backends.rdp.servers import PASSWORD, USER, Shadow, rdp_machine
 from tests.backends.rdp.test_servers import Q, heard, press, screen_equals
 from tests.doubles.authority import Authority
+from tests.doubles.folders import NewFolder
 from tests.doubles.hypervhost import HyperVHost
 from tests.doubles.rdphost import HYBRID
 from tests.doubles.watching import Watching, ignore
