@@ -16,9 +16,10 @@ from typing import Any, Final, Never
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from Xlib import X, display
+from Xlib import X
 
 from tests.bench.clock import KEY_LEFT, KEY_WIDTH, ROWS, WRAP, Clock, cells
+from tests.doubles.xclient import open_display
 
 WIDTH: Final = 1280
 HEIGHT: Final = 800
@@ -35,7 +36,7 @@ class Painter:
     """One window over all of the screen."""
 
     def __init__(self, name: str) -> None:
-        self._display = display.Display(name)
+        self._display = open_display(name)
         screen = self._display.screen()
         self._depth = screen.root_depth
         self.window = screen.root.create_window(
@@ -272,7 +273,7 @@ def _page(width: int, height: int) -> Image.Image:
 
 def screenshot(name: str) -> None:
     """Write what an X server shows, three bytes R, G, B a pixel."""
-    root = display.Display(name).screen().root
+    root = open_display(name).screen().root
     image = root.get_image(0, 0, WIDTH, HEIGHT, X.ZPixmap, 0xFFFFFFFF)
     pixels = np.frombuffer(image.data, np.uint8).reshape(HEIGHT, WIDTH, 4)
     sys.stdout.buffer.write(pixels[:, :, 2::-1].tobytes())

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from Xlib import XK, X, display
+from Xlib import XK, X
 from Xlib.ext import xtest
 
 from gateway.rfb.encodings.words import USED, WORD, Words
 from tests.bench.clock import ROWS, WIDTH, Clock, key_block
 from tests.bench.viewer import Account
+from tests.doubles.xclient import open_display
 
 _LOOK: Final = 0.001  # seconds from one look to the next
 _PATIENCE: Final = 30.0
@@ -54,7 +55,7 @@ class Window:
 
     def __init__(self, name: str, screen: Path) -> None:
         self.account = Account()
-        self._display = display.Display(name)
+        self._display = open_display(name)
         self._key = self._display.keysym_to_keycode(XK.string_to_keysym("a"))
         self._top = shared_pixels(screen)[:ROWS, :WIDTH]
         self._pressed_at: float | None = None

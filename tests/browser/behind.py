@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pytest import MonkeyPatch
-from Xlib import display
 
 from gateway.demo import CONTOSO
 from gateway.inventory import ConsoleAddress, Machine
@@ -28,6 +27,7 @@ from tests.doubles.authority import Authority
 from tests.doubles.hypervhost import HyperVHost
 from tests.doubles.standing import NODE
 from tests.doubles.watching import machine_at
+from tests.doubles.xclient import open_display
 from tests.hypervisor.echo import EchoGuest
 from tests.hypervisor.programs import free_port, need, wait_for
 from tests.hypervisor.qemu import VNC_PASSWORD
@@ -185,7 +185,7 @@ class Terminal:
             "xterm",
         )
         wait_for(self._notes.exists, "the terminal")
-        self._display = display.Display(self.server.display)
+        self._display = open_display(self.server.display)
         stack.callback(self._display.close)
 
     def taken(self) -> str:

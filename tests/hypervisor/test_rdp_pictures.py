@@ -25,6 +25,7 @@ from tests.bench.clock import ROWS, WIDTH, Clock, key_block
 from tests.bench.screen import painting
 from tests.doubles.folders import NewFolder
 from tests.doubles.watching import Watching, ignore
+from tests.doubles.xclient import open_display
 from tests.hypervisor.programs import need
 from tests.hypervisor.xservers import Xvnc
 
@@ -130,7 +131,7 @@ class Picture:
 def looking_at(server: Xvnc) -> Iterator[display.Display]:
     """A client of the X server."""
     with ExitStack() as stack:
-        client = display.Display(server.display)
+        client = open_display(server.display)
         stack.callback(client.close)
         yield client
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from Xlib import X, display
+from Xlib import X
+
+from tests.doubles.xclient import open_display
 
 
 class Listener:
     """`keys` are (down, keycode), `buttons` (down, button), `places` where the pointer was."""
 
     def __init__(self, name: str) -> None:
-        self._display = display.Display(name)
+        self._display = open_display(name)
         screen = self._display.screen()
         self.keys: list[tuple[bool, int]] = []
         self.buttons: list[tuple[bool, int]] = []
