@@ -77,13 +77,18 @@ class Dialler:
     @staticmethod
     async def connect(addresses: list[Address], port: int) -> Wire:
         """A connection to one of the addresses that `addresses` let pass. Raises: OSError."""
+        return (await Dialler.reach(addresses, port))[1]
+
+    @staticmethod
+    async def reach(addresses: list[Address], port: int) -> tuple[Address, Wire]:
+        """The same, and the address that answered. Raises: OSError."""
         for address in addresses[:-1]:
             try:
                 async with asyncio.timeout(_PATIENCE_EACH):
-                    return await _open(address, port)
+                    return address, await _open(address, port)
             except OSError:  # of which TimeoutError is one; the next address may answer
                 continue
-        return await _open(addresses[-1], port)
+        return addresses[-1], await _open(addresses[-1], port)
 
 
 def _judge(addresses: list[Address], *, loopback: bool) -> None:

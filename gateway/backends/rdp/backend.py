@@ -17,7 +17,7 @@ from gateway.backends.rdp.options import RdpOptions
 from gateway.backends.rdp.upstream import RdpUpstream
 from gateway.backends.rdp.verdicts import Outcome, Unexplained, error_of
 from gateway.backends.targets import Console, Progress, Step, Target
-from gateway.backends.tcp import Address, Dialler, Resolve
+from gateway.backends.tcp import Dialler, Resolve
 from gateway.backends.upstream import shake_hands
 from gateway.backends.winrm import ask_winrm
 from gateway.backends.wire import Wire
@@ -25,7 +25,6 @@ from gateway.errors import UpstreamError
 from gateway.policy.facts import Power
 from gateway.policy.places import ConsolePlace
 
-_PATIENCE_EACH: Final = 3.0  # seconds for one of several addresses of a name
 _POWER_PATIENCE: Final = 3.0  # seconds, out of a dial's ten
 _SETTLED: Final = 5.0  # seconds; a host that shows an account out does so sooner
 
@@ -102,23 +101,10 @@ class RdpBackend:
         FreeRDP's own words do not tell a closed port from a broken connection.
         """
         assert console.host is not None and console.port is not None
-        addresses = await self._dialler.addresses(console.host)
-        for address in addresses[:-1]:
-            try:
-                async with asyncio.timeout(_PATIENCE_EACH):
-                    await _touch(address, console.port)
-                    return str(address)
-            except OSError:  # of which TimeoutError is one; the next address may answer
-                continue
-        await _touch(addresses[-1], console.port)
-        return str(addresses[-1])
-
-
-async def _touch(address: Address, port: int) -> None:
-    """Connect, and leave again. Raises: OSError."""
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_connection(asyncio.Protocol, str(address), port)
-    transport.abort()
+        found = await self._dialler.addresses(console.host)
+        address, wire = await self._dialler.reach(found, console.port)
+        wire.abort()
+        return str(address)
 
 
 class _Ending:

@@ -51,7 +51,6 @@ class Desktop(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unread = b""
         self._shown = asyncio.Event()
-        self._over = asyncio.Event()
         self.error: UpstreamError | None = None  # why it ended, once it has
         self.ended: Callable[[], None] | None = None  # told once
 

@@ -30,7 +30,7 @@ _MOST_PIXELS = 33_200_000  # what the gateway takes from any console
 _OUTPUT = 65536
 # What both programs and their libraries read; never the gateway's own files, nor anybody's home.
 _SYSTEM = (
-    *("/usr", "/lib", "/lib64", "/bin", "/opt", "/proc", "/sys/devices/system"),
+    *("/usr", "/lib", "/lib64", "/bin", "/proc", "/sys/devices/system"),
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/nsswitch.conf"),
     *("/etc/passwd", "/etc/group", "/etc/X11", "/etc/fonts", "/etc/crypto-policies"),
     *("/etc/ssl/openssl.cnf", "/etc/krb5.conf", "/etc/krb5.conf.d", "/etc/gss"),
