@@ -27,24 +27,6 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield made
 
 
-@pytest.fixture
-async def pve(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("proxmox", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def kube(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("kubevirt", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("openstack", tmp_path) as made:
-        yield made
-
-
 async def test_the_picture_arrives_and_keys_reach(world: World) -> None:
     steps: list[Step] = []
     machine = world.machine(desktop_name='"QEMU (web01)"')

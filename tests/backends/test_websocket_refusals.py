@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -20,24 +19,6 @@ from gateway.errors import MachineOff, UpstreamError, UpstreamRefused, UpstreamT
 from tests.doubles import proxmox
 from tests.doubles.apiworld import World, backends, refusal, world_of
 from tests.doubles.watching import ignore
-
-
-@pytest.fixture
-async def pve(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("proxmox", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def kube(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("kubevirt", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_of("openstack", tmp_path) as made:
-        yield made
 
 
 @pytest.mark.parametrize(

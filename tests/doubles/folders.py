@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 NewFolder = Callable[[], Path]
 
 
@@ -25,3 +27,14 @@ def short_folders() -> Iterator[NewFolder]:
     finally:
         for name in made:
             shutil.rmtree(name, ignore_errors=True)
+
+
+@contextmanager
+def temporary_files_apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Whatever is made as a temporary file, by children too, lies where no other test's does."""
+    with short_folders() as make:
+        folder = make()
+        folder.chmod(0o711)  # a child may run as somebody else
+        monkeypatch.setenv("TMPDIR", str(folder))
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        yield folder

@@ -9,11 +9,12 @@ import pytest
 
 from gateway.backends import Backends
 from gateway.backends.vnc import VncBackend
-from tests.doubles.folders import NewFolder, short_folders
+from tests.doubles.folders import NewFolder, short_folders, temporary_files_apart
 from tests.hypervisor.echo import EchoGuest
 from tests.hypervisor.guest import Guest
 from tests.hypervisor.programs import wait_for
 from tests.hypervisor.qemu import Qemu
+from tests.hypervisor.upstream_kinds import Engines
 from tests.hypervisor.xservers import X11vnc, Xvnc
 
 
@@ -88,3 +89,20 @@ def x11vnc(new_folder: NewFolder) -> Iterator[X11vnc]:
 def backends() -> Backends:
     vnc = VncBackend()
     return Backends({"vnc": vnc, "vnc+unix": vnc})
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """What stands behind each kind of upstream."""
+    with ExitStack() as stack:
+        yield Engines(stack)
+
+
+@pytest.fixture
+def own_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Consoles put their folders where no other test run's are."""
+    tmp_path_factory.getbasetemp()  # which stays where it is
+    with temporary_files_apart(monkeypatch):
+        yield

@@ -8,10 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,26 +21,13 @@ from tests.doubles.apiworld import backends, world_of
 from tests.doubles.console_stage import Stage, staged
 from tests.hypervisor.upstream_kinds import RDP, WEBSOCKETS, Engines, disturbed
 
-pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.hypervisor,
+    pytest.mark.timeout(1200),
+    pytest.mark.usefixtures("own_temporary_files"),
+]
 
 CYCLES = int(os.environ.get("EVA_CYCLES", "10"))
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    with ExitStack() as stack:
-        yield Engines(stack)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Consoles put their folders where no other test run's are."""
-    tmp_path_factory.getbasetemp()  # which stays where it is
-    with tempfile.TemporaryDirectory(prefix="eva-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        monkeypatch.setattr(tempfile, "tempdir", name)
-        yield
 
 
 class Held(NamedTuple):

@@ -6,10 +6,9 @@ import asyncio
 import os
 import shutil
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,30 +24,17 @@ from tests.doubles.console_stage import ORIGIN, Stage, staged
 from tests.hypervisor.gateway_viewer import GatewayViewer
 from tests.hypervisor.upstream_kinds import ALL, RDP, WEBSOCKETS, Disturbed, Engines, disturbed
 
-pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.hypervisor,
+    pytest.mark.timeout(120),
+    pytest.mark.usefixtures("own_temporary_files"),
+]
 
 KINDS = load_kinds()
 # A link that is as it is but for its patience.
 HASTY = Timing(
     first_retry=0.2, last_retry=0.5, taken=1.0, refused=0.5, quiet=1.0, dead=2.0, settled=1.0
 )
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    with ExitStack() as stack:
-        yield Engines(stack)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Consoles put their folders where no other test run's are."""
-    tmp_path_factory.getbasetemp()  # which stays where it is
-    with tempfile.TemporaryDirectory(prefix="eva-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        monkeypatch.setattr(tempfile, "tempdir", name)
-        yield
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from gateway.backends import Backends
 from gateway.backends.rdp import RdpBackend
 from tests.backends.rdp.servers import RdpServer, Shadow, Xrdp
-from tests.doubles.folders import NewFolder, short_folders
+from tests.doubles.folders import NewFolder, short_folders, temporary_files_apart
 from tests.hypervisor.programs import need
 from tests.hypervisor.xservers import Xvnc
 
@@ -33,16 +32,11 @@ def new_folder() -> Iterator[NewFolder]:
 
 @pytest.fixture(autouse=True)
 def _own_folder(
-    new_folder: NewFolder,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """Consoles put their folders where no other test run's are."""
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     tmp_path_factory.getbasetemp()  # which stays where it is
-    folder = new_folder()
-    folder.chmod(0o711)  # a console may run as somebody else
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with temporary_files_apart(monkeypatch):
+        yield
 
 
 @pytest.fixture
