@@ -15,6 +15,9 @@ _LOG: Final = (
 _BARE: Final = (
     "-decorations",  # the window is the guest's screen and nothing else
     "-toggle-fullscreen",  # Ctrl+Alt+Enter is the guest's
+    # No other window wants the keyboard; to grab it is to lose the focus for a moment, in which
+    # FreeRDP lets go of all keys: the first one after a dial came out as a short tap.
+    "-grab-keyboard",
     "-clipboard",
     # A host that loses power sends no FIN: probe it after 4 s, and give up after 8.
     "/tune:FreeRDP_TcpKeepAliveDelay:4,FreeRDP_TcpAckTimeout:8000",

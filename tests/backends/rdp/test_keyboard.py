@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.inventory import ConsoleAddress
 from gateway.rfb.events import LedState
 from tests.backends.rdp.listener import Listener
 from tests.backends.rdp.servers import RdpServer
+from tests.backends.rdp.test_ends import programs
 from tests.backends.rdp.test_servers import (
     CAPS_LOCK,
     DELETE,
@@ -87,6 +89,35 @@ async def test_a_letter_that_is_typed_twice_arrives_twice(
         press(screen, E)
         await listener.until(lambda: (False, E[2]) in listener.keys, 30)
         assert listener.keys == [*20 * heard(key), *heard(E)]
+    listener.close()
+
+
+@pytest.mark.parametrize("server", ["tls"], indirect=True)
+async def test_a_key_that_is_held_from_the_start_stays_held(
+    server: RdpServer, behind: Xvnc, backends: Backends
+) -> None:
+    """FreeRDP finds it in its queue behind what the X server told it at first, now and then."""
+    for _ in range(4):
+        await _hold_from_the_start(server, behind, backends)
+
+
+async def _hold_from_the_start(server: RdpServer, behind: Xvnc, backends: Backends) -> None:
+    listener = Listener(behind.display)
+    async with Watching(await backends.dial(server.machine(), ignore)) as screen:
+        freerdp = programs()["xfreerdp"]
+        freerdp.send_signal(signal.SIGSTOP)
+        await ready(screen)
+        screen.point(2, 2)
+        screen.upstream.connection.send_key(True, *LEFT_CTRL[:2])
+        screen.point(3, 3)
+        await screen.during(0.3)
+        freerdp.send_signal(signal.SIGCONT)
+        press(screen, E)
+        await listener.until(lambda: (False, E[2]) in listener.keys)
+        assert listener.keys == [(True, LEFT_CTRL[2]), *heard(E)]
+        screen.upstream.connection.send_key(False, *LEFT_CTRL[:2])
+        screen.point(2, 2)
+        await listener.until(lambda: (False, LEFT_CTRL[2]) in listener.keys)
     listener.close()
 
 
