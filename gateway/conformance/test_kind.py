@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from gateway.conformance.addresses import hostile, spellings, with_port
+from gateway.conformance.addresses import hostile, spellings, with_host, with_port
 from gateway.conformance.entries import Entry, new_secret
 from gateway.inventory import ConsoleAddress
 from gateway.inventory.console_url import parse_console
@@ -66,6 +66,7 @@ def test_hostile_addresses_are_refused_in_words(entry: Entry) -> None:
     @given(text=hostile(entry.url))
     @example(text=f"{entry.console.scheme}:")
     @example(text=f"{entry.console.scheme}://")
+    @example(text=with_host(entry.url, "::1%25eth0"))
     def judge(text: str) -> None:
         try:
             address = parse_console(text, entry.kinds)

@@ -16,6 +16,8 @@ _MAX_UNIX_PATH: Final = 107  # unix(7): sun_path holds 108 bytes with its final 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 _NUMBER: Final = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)", re.ASCII)
+# RFC 3986 §3.2; urlsplit finds the brackets in l[::1]ocalhost too.
+_AUTHORITY: Final = re.compile(r"(\[[^][]*]|[^][:]*)(:[^][:]*)?", re.ASCII)
 _DEMO_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
@@ -45,7 +47,7 @@ def check_no_secret(url: SplitResult) -> None:
 
 def host_and_port(url: SplitResult, default: int, example: str) -> tuple[str, int]:
     """The host, in one spelling, and the port. Raises: ValueError."""
-    if not url.hostname:
+    if not url.hostname or not _AUTHORITY.fullmatch(url.netloc.rpartition("@")[2]):
         raise ValueError(f"must look like {example}")
     port = default if url.port is None else url.port
     if port == 0:
@@ -61,6 +63,8 @@ def check_host(host: str) -> None:
     except ValueError:
         _check_name(host)
         return
+    if address.version == 6 and address.scope_id is not None:
+        raise ValueError(f"write {host.partition('%')[0]}, without the interface")
     if address.version == 6 and address.ipv4_mapped:
         raise ValueError(f"write {address.ipv4_mapped} rather than {host}")
     verdict = may_dial(address, written_as_loopback=True)
