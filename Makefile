@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 AZ := .venv-az
 NOVNC := static/vendor/novnc
 LIBVIRT := tests/backends/libvirt
+# The tests go through these many processes, a file of tests through one of them.
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # apt-get is used where it may be: as root. Elsewhere the tests say what they miss.
 SYSTEM_PACKAGES := $(shell grep -v '^\#' .ci/packages.txt 2>/dev/null)
@@ -21,7 +23,7 @@ demo: install ## Start a gateway with a built-in hypervisor, and say what to try
 install: $(VENV)/.installed $(NOVNC)/.installed certificates ## Do the set-up part of `make demo` alone
 
 test: system-packages $(VENV)/.installed-dev libvirt $(NOVNC)/.installed certificates check ## Install what the tests need and run them all
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 test-az: $(VENV)/.installed-dev $(NOVNC)/.installed $(AZ)/.installed ## Try the real az, in an environment of its own (400 MB)
 	EVA_AZ=$(AZ)/bin/az $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/az

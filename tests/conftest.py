@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,20 @@ from gateway.store import Store
 # How long an example takes is the machine's affair, and no property of what is tested.
 settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gateway")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several processes a temporary folder of its own.
+
+    Some tests look there for what was left behind.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f"{worker}-"))
+    folder.chmod(0o711)  # some programs run as somebody else
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,11 @@ async def test_what_failed_was_not_done_and_may_be_tried_again() -> None:
     assert await once.act(SIGNER, token, counting(done)) == "/1"
 
 
-@pytest.mark.parametrize("token", ["", "x", "é", SIGNER.dumps("x"), SIGNER.dumps(["other", "x"])])
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "é", SIGNER.dumps("x"), SIGNER.dumps(["other", "x"])],
+    ids=["nothing", "a letter", "not ASCII", "no process", "another process"],
+)
 async def test_what_this_process_did_not_make_acts_never(token: str) -> None:
     done = list[str]()
     with pytest.raises(Refused):
