@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.chmod(0o711)  # some programs run as somebody else
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that are not unique: where tests are shared out, only one of them would run."""
+    often = [name for name, times in Counter(item.nodeid for item in items).items() if 1 < times]
+    if often:
+        raise pytest.UsageError(f"several tests are called {', '.join(often)}")
 
 
 @pytest.fixture(scope="session")
