@@ -50,10 +50,28 @@ async def picture_of(person: Person) -> Picture:
 
 
 async def until_the_same(person: Person, behind: Behind) -> None:
-    """Wait until the browser shows the guest's picture, pixel by pixel. Raises: TimeoutError."""
-    async with asyncio.timeout(WITHIN):
-        while not np.array_equal(await picture_of(person), behind.screendump()):
-            await asyncio.sleep(0.2)
+    """Wait until the browser shows the guest's picture, pixel by pixel. Raises: AssertionError."""
+    shown = truth = np.zeros((0, 0, 3), np.uint8)
+    try:
+        async with asyncio.timeout(WITHIN):
+            while not shown.size or not np.array_equal(shown, truth):
+                await asyncio.sleep(0.2)
+                shown, truth = await picture_of(person), behind.screendump()
+    except TimeoutError:
+        raise AssertionError(f"{person.name}: {difference(shown, truth)}") from None
+
+
+def difference(shown: Picture, truth: Picture) -> str:
+    if shown.shape != truth.shape:
+        return f"the page shows {shown.shape[1::-1]}, the guest {truth.shape[1::-1]}"
+    rows, columns = np.nonzero((shown != truth).any(axis=2))
+    if not rows.size:
+        return "the same, at last"
+    most = np.abs(shown.astype(int) - truth).max()
+    return (
+        f"{rows.size} pixels differ by at most {most}, in columns {columns.min()} to "
+        f"{columns.max()} of rows {rows.min()} to {rows.max()}"
+    )
 
 
 async def type_in(person: Person, text: str) -> None:

@@ -27,8 +27,12 @@ class Qmp:
         wait_for(lambda: self._connects(path), "QEMU's control socket", 30)
         self._socket.settimeout(30)
         self._lines = self._socket.makefile("rb")
-        self._lines.readline()  # the greeting
-        self.run("qmp_capabilities")
+        try:
+            self._lines.readline()  # the greeting
+            self.run("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
 
     def _connects(self, path: Path) -> bool:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -113,7 +117,11 @@ class Qemu:
         wait_for(lambda: control.exists() or not self._child.alive, "QEMU's control socket")
         if not self._child.alive:
             return False  # somebody took a port in between
-        self.qmp = Qmp(control)
+        try:
+            self.qmp = Qmp(control)
+        except (OSError, ValueError):  # nobody answers, or nothing
+            wait_for(lambda: not self._child.alive, "QEMU's end", 5)
+            return False  # the same, a moment later
         self._settled = True
         return True
 
