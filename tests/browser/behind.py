@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from pytest import MonkeyPatch
 
 from gateway.demo import CONTOSO
@@ -25,6 +23,7 @@ from tests.backends.rdp.servers import PASSWORD, USER, Shadow, rdp_machine
 from tests.backends.rdp.test_hyperv import OTHER, VM
 from tests.doubles.authority import Authority
 from tests.doubles.hypervhost import HyperVHost
+from tests.doubles.pictures import Picture
 from tests.doubles.standing import NODE
 from tests.doubles.watching import machine_at
 from tests.doubles.xclient import open_display
@@ -34,7 +33,6 @@ from tests.hypervisor.qemu import VNC_PASSWORD
 from tests.hypervisor.test_websockets import behind as world_behind
 from tests.hypervisor.xservers import XServer, Xvnc
 
-Picture = npt.NDArray[np.uint8]
 NAME = "real01"
 _RESOURCE_ID = (
     f"/subscriptions/{CONTOSO}/resourceGroups/demo/providers/Microsoft.Compute/virtualMachines/"

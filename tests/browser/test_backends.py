@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from playwright.async_api import expect
 
-from tests.browser.behind import BEHIND, NAME, Behind, Picture
+from tests.browser.behind import BEHIND, NAME, Behind
 from tests.browser.house import House, open_house
 from tests.browser.person import Meet, Person
 from tests.browser.test_journeys import consent_to, open_console, watch
+from tests.doubles.pictures import Picture, difference
 from tests.hypervisor.echo import GRAPHICS_KEY, GRAPHICS_SIZE
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(180)]
@@ -59,19 +60,6 @@ async def until_the_same(person: Person, behind: Behind) -> None:
                 shown, truth = await picture_of(person), behind.screendump()
     except TimeoutError:
         raise AssertionError(f"{person.name}: {difference(shown, truth)}") from None
-
-
-def difference(shown: Picture, truth: Picture) -> str:
-    if shown.shape != truth.shape:
-        return f"the page shows {shown.shape[1::-1]}, the guest {truth.shape[1::-1]}"
-    rows, columns = np.nonzero((shown != truth).any(axis=2))
-    if not rows.size:
-        return "the same, at last"
-    most = np.abs(shown.astype(int) - truth).max()
-    return (
-        f"{rows.size} pixels differ by at most {most}, in columns {columns.min()} to "
-        f"{columns.max()} of rows {rows.min()} to {rows.max()}"
-    )
 
 
 async def type_in(person: Person, text: str) -> None:

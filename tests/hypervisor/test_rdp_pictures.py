@@ -24,6 +24,7 @@ from tests.backends.rdp.servers import RdpServer, Shadow, Xrdp
 from tests.bench.clock import ROWS, WIDTH, Clock, key_block
 from tests.bench.screen import painting
 from tests.doubles.folders import NewFolder
+from tests.doubles.pictures import difference
 from tests.doubles.watching import Watching, ignore
 from tests.doubles.xclient import open_display
 from tests.hypervisor.programs import need
@@ -113,7 +114,7 @@ class Picture:
         end = time.monotonic() + PATIENCE
         while not np.array_equal(truth := behind.screendump(), self.screen.pixels):
             if end < time.monotonic():
-                pytest.fail(_difference(truth, self.screen.pixels))
+                pytest.fail(difference(self.screen.pixels, truth))
             await self.screen.during(0.2)
 
     @property
@@ -211,14 +212,3 @@ async def until(screen: Watching, true: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not true():
             await screen.during(0.05)
-
-
-def _difference(truth: np.ndarray, ours: np.ndarray) -> str:
-    if truth.shape != ours.shape:
-        return f"the X server has {truth.shape[1::-1]}, the gateway {ours.shape[1::-1]}"
-    rows, columns = np.nonzero((truth != ours).any(axis=2))
-    most = np.abs(truth.astype(int) - ours).max()
-    return (
-        f"{len(rows)} pixels differ by at most {most}, in columns {columns.min()} to "
-        f"{columns.max()} of rows {rows.min()} to {rows.max()}"
-    )
