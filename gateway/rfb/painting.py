@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from gateway.rfb.encodings.copyrect_encoder import copy_rect
 from gateway.rfb.encodings.raw_encoder import raw_rect
-from gateway.rfb.encodings.tight_encoder import TightEncoder
+from gateway.rfb.encodings.tight_encoder import tight_rect, tight_rects
 from gateway.rfb.encodings.words import Words
 from gateway.rfb.operations import Copy, Operation, Write
 from gateway.rfb.profile import Profile
@@ -102,7 +102,6 @@ class Painting:
         self._tally.misses += 1
         payloads: list[bytes] = []
         lossy: list[Rect] = []
-        tight = TightEncoder(self._profile.jpeg_quality)
         for operation, pixels in steps:
             rect = operation.rect
             if pixels is None:
@@ -110,10 +109,11 @@ class Painting:
                     payloads.append(copy_rect(operation))
                 else:
                     assert operation.content is not None
-                    payloads.append(tight.rect_of(operation.content, rect))
+                    payloads.append(tight_rect(operation.content, rect))
             elif self._tight:
                 lossless = isinstance(operation, Write) and operation.lossless
-                for each in tight.rects(pixels, rect.x, rect.y, lossless=lossless):
+                quality = None if lossless else self._profile.jpeg_quality
+                for each in tight_rects(pixels, rect.x, rect.y, quality):
                     payloads.append(each.payload)
                     if each.lossy:
                         lossy.append(each.rect)

@@ -1,7 +1,7 @@
 """A viewer that paints what it is sent, written from the specifications and not from gateway/.
 
 It knows Raw, CopyRect, Tight, DesktopSize and ExtendedDesktopSize in 32-bit RGBX, and nothing of
-the gateway's decoders.
+the gateway's decoders. It takes no rect that refers to the one before it, which Tight would allow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SimpleViewer:
         self.encodings: list[int] = []  # of every rect so far
         self.controls: list[int] = []  # Tight's compression control of every Tight rect so far
         self.updates = 0
-        self._inflaters = [zlib.decompressobj() for _ in range(4)]
+        self._begun: set[int] = set()  # zlib streams whose header was read
 
     def receive(self, payload: bytes) -> None:
         self._data = io.BytesIO(payload)
@@ -77,7 +77,7 @@ class SimpleViewer:
         self.controls.append(control)
         for stream in range(4):
             if control >> stream & 1:
-                self._inflaters[stream] = zlib.decompressobj()
+                self._begun.discard(stream)
         kind = control >> 4
         if kind == 8:
             red, green, blue = self._take(3)
@@ -105,7 +105,10 @@ class SimpleViewer:
     def _basic(self, stream: int, size: int) -> bytes:
         if size < 12:
             return self._take(size)
-        data = self._inflaters[stream].decompress(self._take(self._length()))
+        # noVNC 1.7 forgets what a stream said before, once it was reset: each rect stands alone.
+        inflater = zlib.decompressobj(-15 if stream in self._begun else 15)
+        self._begun.add(stream)
+        data = inflater.decompress(self._take(self._length()))
         assert len(data) == size
         return data
 

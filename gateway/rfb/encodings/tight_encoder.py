@@ -1,14 +1,15 @@
 """Tight, encoded: each rect by what is in it (rfbproto, Tight).
 
 One colour becomes a fill, two a bit mask, few an indexed picture, a photo a JPEG, anything else
-deflated RGB. A `TightEncoder` begins its zlib streams anew, so that what it says is encoded once
-and means the same to every viewer, whatever came before.
+deflated RGB. Each rect begins its zlib stream anew, so that what is encoded once means the same to
+every viewer, whatever came before; and so that none refers to the rect before it, which the
+inflater of noVNC 1.7 has forgotten once its stream was reset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from gateway.rfb.encodings.tight_content import TightContent
 from gateway.rfb.encodings.words import WORD, Words
 from gateway.rfb.wire import Encoding, Rect
 
-__all__ = ["TightEncoder", "TightRect"]
+__all__ = ["TightRect", "tight_rect", "tight_rects"]
 
 # rfbproto, Tight compression control: the low four bits reset the four zlib streams, of which the
 # upper half says which one is used. Colours and indices deflate better apart.
@@ -37,8 +38,8 @@ _TIGHT: Final = int(Encoding.TIGHT)
 # rfbproto, Tight: less than 12 bytes, counted behind the filter, are sent as they are.
 _SMALLEST_DEFLATED: Final = 12
 _MAX_WIDTH: Final = 2048
-# Smaller pieces judge their colours for themselves, and deflate as well: they share a stream. Each
-# JPEG has tables of its own.
+# Smaller pieces judge their colours for themselves, and deflate nearly as well. Each JPEG has its
+# own tables.
 _MAX_AREA: Final = 64 * 1024
 _MAX_PHOTO: Final = 256 * 1024
 _MAX_COLOURS: Final = 96
@@ -75,78 +76,64 @@ class TightRect(NamedTuple):
     lossy: bool = False
 
 
-class TightEncoder:
-    """Encodes rects that are sent one after another, in the order in which it was asked."""
+def tight_rects(words: Words, x: int, y: int, quality: int | None) -> Iterator[TightRect]:
+    """The rects that paint `words` (their unused byte 0) at (`x`, `y`).
 
-    def __init__(self, quality: int | None) -> None:
-        """`quality` is the JPEG level 0 … 9 for what looks like a photo; None allows no loss."""
-        self._quality = quality
-        self._rgb = _Stream(_RGB_STREAM)
-        self._indices = _Stream(_INDEX_STREAM)
-
-    def rects(self, words: Words, x: int, y: int, *, lossless: bool = False) -> Iterator[TightRect]:
-        """The rects that paint `words` (their unused byte 0) at (`x`, `y`)."""
-        quality = None if lossless else self._quality
-        if _is_plain(words):
-            yield from self._fills(words, x, y)
-            return
-        for part, photo in _parts(words, find_photos=quality is not None):
-            rect = Rect(x + part.x, y + part.y, part.width, part.height)
-            # A copy: the pieces that encode pixels need them side by side.
-            pixels = np.ascontiguousarray(words[part.y : part.bottom, part.x : part.right])
-            lossy, body = self._encoded(pixels, quality if photo else None)
-            yield TightRect(rect, rect_header(rect, _TIGHT) + body, lossy)
-
-    def _fills(self, words: Words, x: int, y: int) -> Iterator[TightRect]:
-        height, width = words.shape
-        colour = TightContent(_rgb(words[:1, :1].copy()), b"")
-        for left in range(0, width, _MAX_WIDTH):
-            rect = Rect(x + left, y, min(_MAX_WIDTH, width - left), height)
-            yield TightRect(rect, self.rect_of(colour, rect))
-
-    def rect_of(self, content: TightContent, rect: Rect) -> bytes:
-        """A rect whose pixels somebody has named."""
-        return rect_header(rect, _TIGHT) + self._named(content)
-
-    def _encoded(self, pixels: Words, quality: int | None) -> tuple[bool, bytes]:
-        """Whether exactness was given up, and the rect's bytes behind its header."""
-        palette = _palette(pixels)
-        if palette is not None:
-            data = b"" if len(palette) == 1 else _indices(pixels, palette)
-            return False, self._named(TightContent(_rgb(palette.reshape(1, -1)), data))
-        if quality is not None:
-            return True, _JPEG + _with_length(_jpeg(pixels, quality))
-        return False, self._rgb.said(_rgb(pixels))
-
-    def _named(self, content: TightContent) -> bytes:
-        palette, data = content
-        colours = len(palette) // 3
-        if colours == 1:
-            return _FILL + palette
-        # Filter id, number of colours less one, the colours; then what each pixel is.
-        return self._indices.said(data, _PALETTE_HEADS[colours] + palette)
+    `quality` is the JPEG level 0 … 9 for what looks like a photo; None allows no loss.
+    """
+    if _is_plain(words):
+        yield from _fills(words, x, y)
+        return
+    for part, photo in _parts(words, find_photos=quality is not None):
+        rect = Rect(x + part.x, y + part.y, part.width, part.height)
+        # A copy: the pieces that encode pixels need them side by side.
+        pixels = np.ascontiguousarray(words[part.y : part.bottom, part.x : part.right])
+        lossy, body = _encoded(pixels, quality if photo else None)
+        yield TightRect(rect, rect_header(rect, _TIGHT) + body, lossy)
 
 
-class _Stream:
-    """One of the four zlib streams, new at its first use."""
+def tight_rect(content: TightContent, rect: Rect) -> bytes:
+    """A rect whose pixels somebody has named."""
+    return rect_header(rect, _TIGHT) + _named(content)
 
-    __slots__ = ("_deflate", "_number")
 
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._deflate: Any = None
+def _fills(words: Words, x: int, y: int) -> Iterator[TightRect]:
+    height, width = words.shape
+    colour = TightContent(_rgb(words[:1, :1].copy()), b"")
+    for left in range(0, width, _MAX_WIDTH):
+        rect = Rect(x + left, y, min(_MAX_WIDTH, width - left), height)
+        yield TightRect(rect, tight_rect(colour, rect))
 
-    def said(self, data: bytes, filtered: bytes = b"") -> bytes:
-        """The control byte, the filter if there is one, and the data deflated."""
-        control = self._number << 4 | (_FILTER_FOLLOWS if filtered else 0)
-        if len(data) < _SMALLEST_DEFLATED:
-            return bytes([control]) + filtered + data
-        if self._deflate is None:
-            self._deflate = isal_zlib.compressobj(1)
-            control |= 1 << self._number
-        # Flushed and not finished, as every other server leaves it.
-        deflated = self._deflate.compress(data) + self._deflate.flush(isal_zlib.Z_SYNC_FLUSH)
-        return bytes([control]) + filtered + _with_length(deflated)
+
+def _encoded(pixels: Words, quality: int | None) -> tuple[bool, bytes]:
+    """Whether exactness was given up, and the rect's bytes behind its header."""
+    palette = _palette(pixels)
+    if palette is not None:
+        data = b"" if len(palette) == 1 else _indices(pixels, palette)
+        return False, _named(TightContent(_rgb(palette.reshape(1, -1)), data))
+    if quality is not None:
+        return True, _JPEG + _with_length(_jpeg(pixels, quality))
+    return False, _deflated(_RGB_STREAM, _rgb(pixels))
+
+
+def _named(content: TightContent) -> bytes:
+    palette, data = content
+    colours = len(palette) // 3
+    if colours == 1:
+        return _FILL + palette
+    # Filter id, number of colours less one, the colours; then what each pixel is.
+    return _deflated(_INDEX_STREAM, data, _PALETTE_HEADS[colours] + palette)
+
+
+def _deflated(stream: int, data: bytes, filtered: bytes = b"") -> bytes:
+    """The control byte, the filter if there is one, and the data in a stream that begins here."""
+    control = stream << 4 | (_FILTER_FOLLOWS if filtered else 0)
+    if len(data) < _SMALLEST_DEFLATED:
+        return bytes([control]) + filtered + data
+    deflate = isal_zlib.compressobj(1)
+    # Flushed and not finished, as every other server leaves it.
+    deflated = deflate.compress(data) + deflate.flush(isal_zlib.Z_SYNC_FLUSH)
+    return bytes([control | 1 << stream]) + filtered + _with_length(deflated)
 
 
 def _is_plain(words: Words) -> bool:
