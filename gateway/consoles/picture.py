@@ -47,6 +47,7 @@ class Picture:
         self._says_scrolls: Callable[[], bool] = bool
         self._torn_since: float | None = None  # since when somebody has waited for a frame's end
         self._encoding = asyncio.Lock()
+        self._refinable = asyncio.Event()  # the screen may know of something to refine by now
         self._watchers: dict[Callable[[], None], None] = {}  # as an ordered set
 
     @property
@@ -95,11 +96,22 @@ class Picture:
                 case FrameReceived():
                     self._painted(event, now)
                     frames += 1
+                    self._refinable.set()
                 case _:
                     self._noted(event, now)
         if events:
             self._tell()
         return 0 < frames
+
+    async def keep_refined(self, clock: Callable[[], float]) -> None:
+        """`refine` whenever there is something to do, until cancelled."""
+        while True:
+            await self._refinable.wait()
+            self._refinable.clear()
+            while (screen := self.screen) and (due := screen.next_refinement()):
+                # No oftener than this: on a moving screen there is always something due.
+                await asyncio.sleep(max(0.1, due - clock()))
+                self.refine(clock())
 
     def refine(self, now: float) -> None:
         """Owe without loss what has been still for a while."""
@@ -115,7 +127,12 @@ class Picture:
         if self._must_wait(screen):
             return None
         owed = screen.owed(sent, profile, known_size=known_size)
-        return None if owed is None else await self._encoded(owed)
+        if owed is None:
+            return None
+        update = await self._encoded(owed)
+        # Where it is lossy is known only now, and no frame may follow that would tell.
+        self._refinable.set()
+        return update
 
     async def refinement_for(self, exact: int, profile: Profile, most: int) -> Update | None:
         """What a viewer in step is owed without loss; see `Screen.owed_exactly`."""

@@ -95,7 +95,6 @@ class ConsoleSession:
         self._alone_since: float | None = self._now()
         self._ended = asyncio.Event()
         self._news = asyncio.Event()
-        self._refinable = asyncio.Event()
 
     # For everyone
 
@@ -274,7 +273,7 @@ class ConsoleSession:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._wait_for_end(), name="console: end")
                 tasks.create_task(self._link.run(), name="console: upstream")
-                tasks.create_task(self._refine(), name="console: refinement")
+                tasks.create_task(self._picture.keep_refined(self._now), name="console: refinement")
         except* _OverError:
             pass
         finally:
@@ -305,8 +304,6 @@ class ConsoleSession:
         """The upstream did something."""
         before = self._picture.size
         frame = self._picture.happened(events, self._now())
-        if frame:
-            self._refinable.set()
         if before != self._picture.size:
             self._changed()
         return frame
@@ -322,15 +319,6 @@ class ConsoleSession:
     async def _wait_for_end(self) -> None:
         await self._ended.wait()
         raise _OverError
-
-    async def _refine(self) -> None:
-        while True:
-            await self._refinable.wait()
-            self._refinable.clear()
-            while (screen := self._picture.screen) and (due := screen.next_refinement()):
-                # No oftener than this: on a moving screen there is always something due.
-                await asyncio.sleep(max(0.1, due - self._now()))
-                self._picture.refine(self._now())
 
     # Parts
 
