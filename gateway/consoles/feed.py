@@ -64,6 +64,9 @@ class Feed:
         self._continuous = False
         self._fences = False  # the viewer has proven that it echoes them
         self._probe_due = False
+        # When to ask for what is next, though nothing happens until then. Infinite where there is
+        # nothing to wait for but what the viewer says or is shown.
+        self.room_at = inf
         self._cursor_version = -1
         self._led: int | None = None
         self._bells = picture.bells
@@ -101,15 +104,6 @@ class Feed:
             self._fps = self._frames / elapsed
             self._frames, self._frames_since = 0, now
         return self._fps
-
-    def pause(self, now: float) -> float:
-        """In how many seconds to ask for what is next, though nothing happens until then.
-
-        Infinite where there is nothing to wait for but what the viewer says or is shown.
-        """
-        if not (self._fences and self._wants and self.behind):
-            return inf
-        return self._pace.pause(now) or inf
 
     def overdue(self, now: float) -> float:
         """For how many seconds the viewer has owed us an answer."""
@@ -160,6 +154,7 @@ class Feed:
 
     async def next(self, clock: Callable[[], float]) -> bytes:
         """What it wants, is owed and has room for; nothing where there is no such thing."""
+        self.room_at = inf
         if self._probe_due:
             self._probe_due = False
             return self._fence(0, clock())
@@ -176,7 +171,8 @@ class Feed:
         if self._size == size and not self.behind:
             return b""
         now = clock()
-        if self._fences and self._pace.pause(now):
+        if self._fences and (pause := self._pace.pause(now)):
+            self.room_at = now + pause
             return b""
         if self._fences and self.behind and self._pace.wants_probe(now):
             return self._fence(0, now)

@@ -228,10 +228,8 @@ class Viewer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = self._now()
-        pause = self.feed.pause(now)
-        if pause < inf:
-            self._timer = asyncio.get_running_loop().call_at(now + pause, self._stir)
+        if self.feed.room_at < inf:
+            self._timer = asyncio.get_running_loop().call_at(self.feed.room_at, self._stir)
 
     def _forget(self) -> None:
         if self._timer is not None:

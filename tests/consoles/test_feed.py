@@ -203,7 +203,7 @@ async def test_a_pin_outweighs_the_link() -> None:
 async def test_a_full_link_says_when_to_look_again() -> None:
     stage = Stage(6, fences=True)
     await stage.take()
-    assert stage.feed.pause(stage.now) == float("inf")
+    assert stage.feed.room_at == float("inf")
     sent = [stage.feed._pace.sent(20_000, stage.now) for _ in range(3)]
     for number in sent:
         stage.now += 0.2
@@ -211,8 +211,9 @@ async def test_a_full_link_says_when_to_look_again() -> None:
     stage.paint(PHOTO)
     stage.feed._pace.sent(30_000, stage.now)
     assert await stage.take() == 0
-    assert 0.2 <= stage.feed.pause(stage.now) <= 0.3
+    assert 0.2 <= stage.feed.room_at - stage.now <= 0.3
     stage.now += 0.31
+    assert stage.feed.room_at < stage.now  # however late somebody looks
     assert 0 < await stage.take()
 
 
