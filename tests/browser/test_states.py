@@ -20,6 +20,16 @@ from tests.browser.house import House, machine_at_port, open_house
 from tests.browser.person import Meet, Person
 from tests.doubles.rfbserver import VERSION, Conversation, FakeRfbServer, attentive
 
+# noVNC takes no WebSocket but the browser's own class.
+KEEP_SOCKETS = """const listen = WebSocket.prototype.addEventListener;
+WebSocket.prototype.addEventListener = function (...how) {
+  window.socket = this;
+  return listen.apply(this, how);
+};"""
+# No message of RFB's begins with this byte.
+SAY_NONSENSE = """() => window.socket.dispatchEvent(
+  new MessageEvent("message", { data: new Uint8Array([127]).buffer }))"""
+
 
 async def at_the_console(house: House, meet: Meet, vm: str = "web01") -> tuple[Person, Consent]:
     """Olga, in control of `vm`."""
@@ -228,6 +238,20 @@ async def test_reconnecting_counts_its_attempts_and_comes_back_by_itself(
         await server.start()
         await operator.until_in_control()
         operator.assert_content()
+
+
+async def test_a_screen_that_cannot_be_read_is_connected_again(house: House, meet: Meet) -> None:
+    operator, consent = await meet(house.resident("olga")), await house.consent()
+    await operator.page.add_init_script(KEEP_SOCKETS)
+    await house.seat(operator, consent)
+    await operator.until_in_control()
+    await operator.until_painted()
+    await operator.page.evaluate(SAY_NONSENSE)
+    await expect(operator.stage).not_to_have_attribute("data-screen", "live")
+    await operator.until_in_control()
+    await operator.until_painted()
+    (complaint,) = operator.complaints
+    assert "Unexpected server message" in complaint
 
 
 async def test_a_screen_that_another_client_took_is_not_taken_back_unasked(

@@ -148,8 +148,10 @@ export class Screen extends EventTarget {
 
   #closed(socket, { code, reason }) {
     if (socket !== this.#socket) return;
-    // noVNC, told after us, takes its canvas away: keep a copy for the dimmed last frame.
-    if (this.#framed) this.#hold(this.#target.querySelector("canvas"));
+    // noVNC, told after us, takes its canvas away: keep a copy for the dimmed last frame. Where noVNC
+    // itself gave up, having been sent what it cannot read, the canvas is gone already.
+    const canvas = this.#target.querySelector("canvas");
+    if (this.#framed && canvas) this.#hold(canvas);
     this.#socket = null;
     this.#rfb = null;
     this.#say("closed", { code, reason });
