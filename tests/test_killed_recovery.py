@@ -18,7 +18,8 @@ from gateway.inventory import ConsoleAddress, Machine
 from gateway.policy.facts import Vm
 from gateway.recovery.catalogue import UNKNOWN
 from tests.doubles.guestagent import SILENCE, FakeAgent, fake_agent
-from tests.doubles.standing import NODE, free_port, standing_gateway
+from tests.doubles.ports import free_port
+from tests.doubles.standing import NODE, standing_gateway
 
 VM = (
     f"/subscriptions/{CONTOSO}/resourceGroups/real/providers/Microsoft.Compute"

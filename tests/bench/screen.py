@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.clock import Clock
+from tests.doubles.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def polled_screen(workload: str) -> Iterator[Screen]:
     """The same painter in an Xvfb, and an x11vnc of Debian's that reads its screen."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        (number,), (port,) = _free_displays(1), free_ports(1)
+        (number,), port = _free_displays(1), free_port()
         quiet: dict[str, Any] = {"cwd": folder, "stderr": subprocess.DEVNULL}
         stack.enter_context(
             _stopped_after(
@@ -118,15 +119,6 @@ def _free_displays(count: int) -> list[int]:
         if len(free) == count:
             return free
     raise RuntimeError("too few display numbers are free")
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on just now, none twice."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def answers(port: int) -> bool:

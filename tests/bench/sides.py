@@ -24,8 +24,9 @@ from gateway.policy.facts import Vm
 from gateway.viewing.stream import MAX_TABS
 from tests.backends.rdp.servers import rdp_machine
 from tests.bench.operators import hired
-from tests.bench.screen import free_ports, wait_for_port
+from tests.bench.screen import wait_for_port
 from tests.bench.viewer import Door
+from tests.doubles.ports import free_port
 from tests.doubles.standing import NODE, Standing, standing_gateway
 
 _GROUP = f"/subscriptions/{CONTOSO}/resourceGroups/bench/providers/Microsoft.Compute"
@@ -67,7 +68,7 @@ def direct_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
 @contextmanager
 def websockify_side(ports: Sequence[int], _viewers: int = 1) -> Iterator[Side]:
     """websockify, which tells the VNC servers apart by a token in the address."""
-    (listen,) = free_ports(1)
+    listen = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".tokens") as tokens:
         tokens.writelines(f"{number}: 127.0.0.1:{port}\n" for number, port in enumerate(ports))
         tokens.flush()

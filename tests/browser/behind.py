@@ -24,11 +24,12 @@ from tests.backends.rdp.test_hyperv import OTHER, VM
 from tests.doubles.authority import Authority
 from tests.doubles.hypervhost import HyperVHost
 from tests.doubles.pictures import Picture
+from tests.doubles.ports import free_port
 from tests.doubles.standing import NODE
 from tests.doubles.watching import machine_at
 from tests.doubles.xclient import open_display
 from tests.hypervisor.echo import EchoGuest
-from tests.hypervisor.programs import free_port, need, wait_for
+from tests.hypervisor.programs import need, wait_for
 from tests.hypervisor.qemu import VNC_PASSWORD
 from tests.hypervisor.test_websockets import behind as world_behind
 from tests.hypervisor.xservers import XServer, Xvnc

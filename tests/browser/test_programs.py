@@ -17,7 +17,7 @@ from gateway.identity.pkce import challenge_of
 from tests.browser.house import House
 from tests.browser.person import Meet, Person
 from tests.browser.test_accessibility import findings
-from tests.doubles.standing import free_port
+from tests.doubles.ports import free_port
 from tests.doubles.tokens import AZURE_CLI
 
 

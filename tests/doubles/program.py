@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from tests.doubles.codes import Codes
-from tests.doubles.standing import free_port
+from tests.doubles.ports import free_port
 
 START_SECONDS = 90
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from gateway.inventory.machine import Machine
 from gateway.serving import listening, load_tls
 from gateway.settings import Settings
 from tests.doubles.codes import Codes
+from tests.doubles.ports import free_port
 
 NODE = "AzS-ERCS01"
 
@@ -118,10 +118,3 @@ async def standing_gateway(
                 accounts={account.name: account for account in accounts},
                 clock=clock,
             )
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

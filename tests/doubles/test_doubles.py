@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 import time
 
 import pytest
 
 from tests.doubles.faultproxy import FaultProxy
+from tests.doubles.ports import free_port
 from tests.doubles.rfbserver import VERSION, Conversation, FakeRfbServer, vnc_response
 
 
@@ -130,3 +132,10 @@ async def test_the_proxy_resets_half_closes_limits_and_refuses() -> None:
         _, writer = await _greet(proxy.port)
         writer.close()
     assert (proxy.accepted, proxy.live) == (4, 0)
+
+
+def test_ports_are_given_once_and_are_not_the_kernels() -> None:
+    ports = [free_port() for _ in range(50)]
+    assert len(set(ports)) == len(ports)
+    with socket.create_server(("127.0.0.1", 0)) as anywhere:
+        assert max(ports) < anywhere.getsockname()[1]

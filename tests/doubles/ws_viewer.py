@@ -15,7 +15,7 @@ import json
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -55,7 +55,7 @@ class WsViewer:
         *,
         protocol: str = "eva.rfb",
         **options: Any,
-    ) -> AsyncIterator[WsViewer]:
+    ) -> AsyncIterator[Self]:
         """Connected, nothing said yet."""
         subprotocols: Any = [protocol, *protocols]
         async with connect(

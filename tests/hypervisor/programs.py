@@ -32,13 +32,6 @@ def need(*programs: str) -> None:
         missing(f"not installed: {', '.join(absent)}")
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on now. Another may take it: start again then."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(true: Callable[[], bool], what: str, within: float = 60.0) -> None:
     """Poll, for programs that announce nothing. Raises: TimeoutError."""
     deadline = time.monotonic() + within

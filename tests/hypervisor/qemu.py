@@ -12,8 +12,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from tests.doubles.authority import Authority
+from tests.doubles.ports import free_port
 from tests.hypervisor.guest import Guest
-from tests.hypervisor.programs import Child, free_port, need, wait_for
+from tests.hypervisor.programs import Child, need, wait_for
 
 VNC_PASSWORD = "secret12"
 FIRST_PORT = 5900

@@ -21,13 +21,14 @@ from tests.doubles.apiworld import World
 from tests.doubles.authority import Authority
 from tests.doubles.kubevirt import KubevirtDouble
 from tests.doubles.openstack import OpenstackDouble
+from tests.doubles.ports import free_port
 from tests.doubles.proxmox import ProxmoxDouble
 from tests.doubles.rfbserver import FakeRfbServer
 from tests.doubles.watching import Watching, ignore, machine_at
 from tests.doubles.xapi import XapiDouble
 from tests.hypervisor.console_visit import consented_console
 from tests.hypervisor.echo import EchoGuest
-from tests.hypervisor.programs import Child, free_port, wait_for
+from tests.hypervisor.programs import Child, wait_for
 from tests.hypervisor.qemu import Qemu
 from tests.hypervisor.test_qemu import CONTROL, screen_equals, shows
 from tests.hypervisor.test_through_the_gateway import holds, until_booted

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tests.hypervisor.programs import Child, answers_rfb, free_port, need, wait_for
+from tests.doubles.ports import free_port
+from tests.hypervisor.programs import Child, answers_rfb, need, wait_for
 
 
 class XServer:

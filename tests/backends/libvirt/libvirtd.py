@@ -25,8 +25,9 @@ from PIL import Image
 from gateway.backends import load_kinds
 from gateway.inventory import Inventory, Machine
 from tests.doubles.authority import Authority
+from tests.doubles.ports import free_port
 from tests.hypervisor.echo import BOOT_SECTOR
-from tests.hypervisor.programs import free_port, missing, need, wait_for
+from tests.hypervisor.programs import missing, need, wait_for
 
 KINDS: Final = load_kinds()
 NOBODY: Final = 65534

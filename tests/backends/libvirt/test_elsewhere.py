@@ -31,8 +31,8 @@ from tests.backends.libvirt.libvirtd import (
 )
 from tests.backends.libvirt.test_here import NO_VM, children, until
 from tests.doubles.authority import Authority
+from tests.doubles.ports import free_port
 from tests.doubles.watching import Watching, ignore
-from tests.hypervisor.programs import free_port
 from tests.hypervisor.test_qemu import screen_equals, shows, type_at
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(180)]

@@ -14,8 +14,9 @@ from cryptography.x509 import load_pem_x509_certificate
 from gateway.backends.rdp.options import RdpOptions, Security
 from gateway.inventory import ConsoleAddress, Machine
 from tests.doubles.authority import Authority
+from tests.doubles.ports import free_port
 from tests.doubles.watching import machine_at
-from tests.hypervisor.programs import Child, free_port, need, wait_for
+from tests.hypervisor.programs import Child, need, wait_for
 from tests.hypervisor.xservers import XServer
 
 USER: Final = "evahost"

@@ -13,9 +13,10 @@ from gateway.backends.rdp.fingerprint import fingerprint, preconnection
 from gateway.errors import UpstreamRefused, UpstreamUnreachable
 from tests.backends.rdp.servers import PASSWORD, USER, rdp_machine, server_context
 from tests.doubles.authority import Authority
+from tests.doubles.ports import free_port
 from tests.doubles.rdphost import HYBRID, SSL, RdpHost, Visit, confirm
 from tests.doubles.watching import ignore
-from tests.hypervisor.programs import free_port, need
+from tests.hypervisor.programs import need
 
 pytestmark = [pytest.mark.hypervisor, pytest.mark.timeout(60)]
 

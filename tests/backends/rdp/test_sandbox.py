@@ -20,8 +20,8 @@ from gateway.backends import Backends
 from gateway.backends.rdp.child.sandbox import Allowed, version
 from gateway.errors import UpstreamRefused
 from tests.backends.rdp.servers import RdpServer
+from tests.doubles.ports import free_port
 from tests.doubles.watching import ignore
-from tests.hypervisor.programs import free_port
 
 pytestmark = pytest.mark.skipif(version() < 1, reason="this kernel has no Landlock")
 
