@@ -59,7 +59,15 @@ async def until_the_same(person: Person, behind: Behind) -> None:
                 await asyncio.sleep(0.2)
                 shown, truth = await picture_of(person), behind.screendump()
     except TimeoutError:
-        raise AssertionError(f"{person.name}: {difference(shown, truth)}") from None
+        raise AssertionError(
+            f"{person.name}: {difference(shown, truth)}; the page: {await look_of(person)}"
+        ) from None
+
+
+async def look_of(person: Person) -> str:
+    """What the page makes of its connection."""
+    looks = [await person.stage.get_attribute(f"data-{each}") for each in ("look", "screen")]
+    return f"{looks}, {person.complaints}, {await person.page.inner_text('body')!r}"
 
 
 async def type_in(person: Person, text: str) -> None:
