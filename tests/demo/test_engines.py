@@ -214,7 +214,9 @@ async def test_where_one_program_ends_the_rest_of_its_engine_does(temporary: Pat
                 os.kill(pid, signal.SIGKILL)
                 break
         await until(lambda: not folder.exists())
-        assert working_in(temporary, folder) == {}
+        # The keeper, which removed it, may have a moment to live.
+        assert set(working_in(temporary, folder).values()) <= {"python"}
+        await until(lambda: not working_in(temporary, folder))
         assert remains.folders(temporary) == set(other.plans)
     remains.until_none(temporary)
 
