@@ -17,6 +17,8 @@ export const CLOSE = Object.freeze({
 
 const FIRST_RETRY = 1000;
 const LONGEST_RETRY = 15000;
+// What breaks again sooner than this is tried less and less often, though a frame came each time.
+const STEADY = 10_000;
 const RESTART_RETRY = 2000;
 const RESTART_PATIENCE = 30; // attempts: a minute
 const MINUTE = 60_000;
@@ -71,7 +73,7 @@ const STEPS = {
     left: false,
   }),
   open: (state, _event, now) => ({ ...state, link: "open", since: now }),
-  frame: (state) => ({ ...state, framed: true, seen: true, attempt: 0, why: null }),
+  frame: (state) => ({ ...state, framed: true, seen: true, why: null }),
   closed,
   refused,
   unreached: (state, _event, now) => wait(state, whyUnreached(state), now),
@@ -155,7 +157,8 @@ function shut(state, now) {
 }
 
 function wait(state, why, now) {
-  const attempt = state.attempt + 1;
+  const steady = state.link === "open" && state.framed && STEADY <= now - state.since;
+  const attempt = (steady ? 0 : state.attempt) + 1;
   const pause = why === "restarting" ? RESTART_RETRY : Math.min(FIRST_RETRY * 2 ** (attempt - 1), LONGEST_RETRY);
   return { ...state, link: "waiting", since: now, attempt, why, retryAt: now + pause, framed: false };
 }

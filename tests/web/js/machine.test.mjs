@@ -151,6 +151,26 @@ test("while the gateway is away, failed dials still read restarting, and pauses 
   assert.equal(condition(state, at), "offline");
 });
 
+test("what breaks at once after each first frame is tried less and less often", () => {
+  const pauses = (seconds) => {
+    let state = live("operator", [view()]);
+    let at = NOW;
+    const seen = [];
+    for (let time = 0; time < 6; time += 1) {
+      for (const type of ["dial", "open", "frame"]) state = next(state, { type }, at);
+      at += seconds * 1000;
+      state = next(state, { type: "closed", code: 1006 }, at);
+      seen.push((state.retryAt - at) / 1000);
+      at = state.retryAt;
+      state = next(state, { type: "tick" }, at);
+    }
+    return seen;
+  };
+  assert.deepEqual(pauses(0.5), [1, 2, 4, 8, 15, 15]);
+  // A connection that held is over for a reason of its own.
+  assert.deepEqual(pauses(10), [1, 1, 1, 1, 1, 1]);
+});
+
 test("revocation blanks the screen by the close code alone", () => {
   const state = live("operator", [...CONNECTED, view(), { type: "closed", code: CLOSE.REVOKED, reason: "" }]);
   assert.deepEqual(wants(state, NOW), { socket: false, still: false, screen: "none", input: false });
