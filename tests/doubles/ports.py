@@ -14,20 +14,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_DISPLAYS = 6000  # beyond the first hundred, which everybody else begins with
 _FIRST = 10_240  # beyond those of displays
+_ROW = 20
 
 
 def free_port() -> int:
     """A loopback port that nobody listens on."""
-    return next(port for port in _mine if _is_free(port))
+    return next(port for port in _single if _is_free(port))
 
 
-def _share() -> list[int]:
+def row_of_ports() -> range:
+    """Ports in a row, for a program that chooses displays' ports by itself."""
+    return next(row for first in _rows if all(map(_is_free, row := range(first, first + _ROW))))
+
+
+def _share(first: int, last: int, step: int = 1) -> list[int]:
     """The ports of this process, in any order: other runs on this machine have others, mostly."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    kernels = int(_RANGE.read_text().split()[0])
-    ports = list(range(_FIRST + worker, kernels, workers))
+    ports = list(range(first + worker * step, last, workers * step))
     random.shuffle(ports)
     return ports
 
@@ -41,4 +47,5 @@ def _is_free(port: int) -> bool:
     return True
 
 
-_mine: Iterator[int] = iter(_share())
+_single: Iterator[int] = iter(_share(_FIRST, int(_RANGE.read_text().split()[0])))
+_rows: Iterator[int] = iter(_share(_DISPLAYS, _FIRST - _ROW, _ROW))

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
+from tests.doubles import ports
 from tests.doubles.faultproxy import FaultProxy
-from tests.doubles.ports import free_port
+from tests.doubles.ports import free_port, row_of_ports
 from tests.doubles.rfbserver import VERSION, Conversation, FakeRfbServer, vnc_response
 
 
@@ -135,7 +136,21 @@ async def test_the_proxy_resets_half_closes_limits_and_refuses() -> None:
 
 
 def test_ports_are_given_once_and_are_not_the_kernels() -> None:
-    ports = [free_port() for _ in range(50)]
-    assert len(set(ports)) == len(ports)
+    given = [free_port() for _ in range(50)]
+    assert len(set(given)) == len(given)
     with socket.create_server(("127.0.0.1", 0)) as anywhere:
-        assert max(ports) < anywhere.getsockname()[1]
+        assert max(given) < anywhere.getsockname()[1]
+
+
+def test_rows_of_ports_are_apart() -> None:
+    rows = [row_of_ports() for _ in range(5)]
+    given = {port for row in rows for port in row}
+    assert len(given) == sum(map(len, rows))
+    assert max(given) < 10_240
+
+
+def test_no_port_of_a_row_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = row_of_ports(), row_of_ports()
+    monkeypatch.setattr(ports, "_rows", iter([first[0], second[0]]))
+    with socket.create_server(("127.0.0.1", first[7])):
+        assert row_of_ports() == second

@@ -25,7 +25,7 @@ from PIL import Image
 from gateway.backends import load_kinds
 from gateway.inventory import Inventory, Machine
 from tests.doubles.authority import Authority
-from tests.doubles.ports import free_port
+from tests.doubles.ports import free_port, row_of_ports
 from tests.hypervisor.echo import BOOT_SECTOR
 from tests.hypervisor.programs import missing, need, wait_for
 
@@ -48,6 +48,10 @@ cert_file = "{tls}/server-cert.pem"
 ca_file = "{tls}/ca-cert.pem"
 """
 _QEMU = """\
+remote_display_port_min = {first}
+remote_display_port_max = {last}
+"""
+_QEMU_TLS = """\
 vnc_tls = 1
 vnc_tls_x509_cert_dir = "{tls}"
 """
@@ -76,7 +80,7 @@ SOCKETLESS = '<graphics type="vnc"><listen type="none"/></graphics>'
 
 
 def listening(address: str = "127.0.0.1") -> str:
-    """A VNC server at a port of its own choosing."""
+    """A VNC server at a port of libvirt's choosing."""
     return (
         f'<graphics type="vnc" port="-1" autoport="yes" passwd="{VNC_PASSWORD}">'
         f'<listen type="address" address="{address}"/></graphics>'
@@ -111,8 +115,11 @@ class Libvirtd:
         self.port = free_port()
         text = _CONFIGURATION.format(port=self.port, tls=folder / "tls")
         (config / "libvirtd.conf").write_text(text)
+        ports = row_of_ports()
+        text = _QEMU.format(first=ports[0], last=ports[-1])
         if vnc_tls:
-            (config / "qemu.conf").write_text(_QEMU.format(tls=folder / "tls"))
+            text += _QEMU_TLS.format(tls=folder / "tls")
+        (config / "qemu.conf").write_text(text)
         self.socket = Path(self._environment["XDG_RUNTIME_DIR"]) / "libvirt/libvirt-sock"
         self.log = folder / "libvirtd.log"
         self._start()
