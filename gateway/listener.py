@@ -85,6 +85,8 @@ class CappedSite(web.BaseSite):
         await super().start()
         assert self._runner.server is not None
         sockets = await _bound(self._host, self._port, self._backlog)
+        for each in sockets:
+            self._stack.enter_context(each)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         loop = asyncio.get_running_loop()
         make = partial(PoliteHandler, self._runner.server, loop=loop, **self._handling)
@@ -155,18 +157,17 @@ class _Listener:
             task.cancel()
 
     async def _accept(self, listening: socket.socket) -> None:
-        with listening:
-            async with asyncio.TaskGroup() as tasks:
-                while True:
-                    accepted = await self._next(listening)
-                    if self._connections() < self._most:
-                        protocol = self._make()
-                        self._shaking.add(protocol)
-                        tasks.create_task(self._shake(accepted, protocol), name="handshake")
-                    else:
-                        accepted.close()
-                    # Those inside have their turn, however many knock.
-                    await asyncio.sleep(0)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                accepted = await self._next(listening)
+                if self._connections() < self._most:
+                    protocol = self._make()
+                    self._shaking.add(protocol)
+                    tasks.create_task(self._shake(accepted, protocol), name="handshake")
+                else:
+                    accepted.close()
+                # Those inside have their turn, however many knock.
+                await asyncio.sleep(0)
 
     async def _next(self, listening: socket.socket) -> socket.socket:
         while True:

@@ -127,6 +127,14 @@ async def silent_crowd(authority: Authority, *, who_leaves: bool) -> None:
         pytest.fail("nobody listens any more")
 
 
+async def test_who_is_closed_as_soon_as_it_listens_listens_no_more() -> None:
+    runner = await opened_site(None, MOST)
+    (site,) = runner.sites
+    (listening,) = site._server.sockets  # type: ignore[attr-defined]
+    await runner.cleanup()
+    assert listening.fileno() == -1
+
+
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_beyond_the_limit_connections_are_closed_at_once(
     loop: Callable[[], asyncio.AbstractEventLoop],
