@@ -171,6 +171,15 @@ test("what breaks at once after each first frame is tried less and less often", 
   assert.deepEqual(pauses(10), [1, 1, 1, 1, 1, 1]);
 });
 
+test("how often a restarting gateway was asked counts for nothing once it answered", () => {
+  let state = live("operator", [...CONNECTED, view(), { type: "closed", code: CLOSE.RESTART }]);
+  for (let time = 0; time < 5; time += 1) state = next(next(state, { type: "dial" }, NOW), { type: "unreached" }, NOW);
+  assert.equal(condition(state, NOW), "restarting");
+  for (const type of ["dial", "open", "frame"]) state = next(state, { type }, NOW);
+  state = next(state, { type: "closed", code: 1006 }, NOW + 500);
+  assert.equal(state.retryAt, NOW + 1500);
+});
+
 test("revocation blanks the screen by the close code alone", () => {
   const state = live("operator", [...CONNECTED, view(), { type: "closed", code: CLOSE.REVOKED, reason: "" }]);
   assert.deepEqual(wants(state, NOW), { socket: false, still: false, screen: "none", input: false });
