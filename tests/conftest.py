@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -38,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     often = [name for name, times in Counter(item.nodeid for item in items).items() if 1 < times]
     if often:
         raise pytest.UsageError(f"several tests are called {', '.join(often)}")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the tests what the gateway spares its consoles; see `gateway.serving.run`."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
