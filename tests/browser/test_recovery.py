@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from gateway.actions.recover import propose_recovery, start_recovery
 from gateway.backends.demo.text_machine import TextMachine
@@ -120,6 +120,27 @@ async def test_going_back_and_reloading_repeats_nothing(clinic: Clinic, meet: Me
     await page.go_forward()
     await expect(told(tenant)).to_have_text("The password was reset on web01.")
     assert len([call for call in clinic.guest.asked if isinstance(call, SetPassword)]) == 1
+
+
+async def test_what_is_typed_while_the_page_still_loads_stays(clinic: Clinic, meet: Meet) -> None:
+    tenant = await clinic.meet(meet, "contoso")
+    page, go = tenant.page, asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await tenant.goto(clinic.new())
+    await page.route("**/copy.js", hold)
+    await choose(tenant, "Reset the password")
+    await page.fill("#user", "azureuser")
+    for field in ("#password", "#again"):
+        await page.fill(field, "correct-Horse-7-battery")
+    assert await page.evaluate("document.readyState") != "complete"
+    go.set()
+    await page.wait_for_load_state()
+    await tenant.press("Reset the password on web01")
+    await expect(told(tenant)).to_have_text("The password was reset on web01.")
 
 
 async def test_the_line_that_says_how_it_stands_runs_on(clinic: Clinic, meet: Meet) -> None:

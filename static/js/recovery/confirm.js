@@ -58,7 +58,8 @@ function wireSending() {
     form.dataset.sent = "yes";
   });
   // Whoever comes back finds the form usable, and no secret in it.
-  window.addEventListener("pageshow", () => {
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return; // a page's first showing comes after what was typed while it loaded
     delete form.dataset.sent;
     for (const field of secrets) {
       field.value = "";
