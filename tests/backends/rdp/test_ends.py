@@ -172,6 +172,7 @@ async def test_an_abandoned_dial_leaves_nothing(
     dial = asyncio.create_task(backends.dial(server.machine(), ignore))
     await asyncio.sleep(0)
     while runs not in {None, *programs()}:
+        assert not dial.done()
         await asyncio.sleep(0.005)
     dial.cancel()
     with pytest.raises(asyncio.CancelledError):
